@@ -1,0 +1,196 @@
+//! Keys as the index and the log hold them.
+//!
+//! An index key is a keyspace byte, then bytes that compare plainly (memcmp) in the order of that
+//! keyspace. In the keyspace of paths, `/` must sort below every other byte, so that a dictionary's
+//! entries follow it directly. Each byte of the path is rotated for this: `/` (0x2F) becomes 0, and
+//! 0 to 0x2E become one more; the rest stays. It is a bijection, so no byte needs an escape.
+
+use crate::error::Fault;
+use crate::key::Key;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::borrow::Borrow;
+
+/// The keyspace of paths. (0 is the system's own, 2 are lumps, 3 are extents: none is used yet.)
+pub(crate) const PATHS: u8 = 1;
+
+/// Bytes in an index key: the keyspace and a longest path.
+pub(crate) const LEN_MAX: usize = 1 + Key::LEN_MAX;
+
+/// Bytes in the end of a range: an index key and the byte that ends it.
+pub(crate) const RANGE_END_LEN_MAX: usize = LEN_MAX + 1;
+
+const SEPARATOR: u8 = 0;
+
+const fn rotate(byte: u8) -> u8 {
+    match byte {
+        b'/' => SEPARATOR,
+        0..b'/' => byte.wrapping_add(1),
+        _ => byte,
+    }
+}
+
+const fn rotate_back(byte: u8) -> u8 {
+    match byte {
+        SEPARATOR => b'/',
+        1..=b'/' => byte.wrapping_sub(1),
+        _ => byte,
+    }
+}
+
+/// An encoded key. Comparing the bytes compares the keys.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct IndexKey(Box<[u8]>);
+
+impl IndexKey {
+    /// The index key of a path.
+    pub(crate) fn path(key: &Key) -> Self {
+        Self(path_bytes(key, &[]).into())
+    }
+
+    /// Bytes from the disk, which [`check_path`] has accepted.
+    pub(crate) fn from_checked(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The path that this is the key of.
+    pub(crate) fn to_key(&self) -> Key {
+        let path = self.0.iter().skip(1).map(|&byte| rotate_back(byte)).collect();
+        Key::from_canonical(path)
+    }
+}
+
+impl Borrow<[u8]> for IndexKey {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The keys below a dictionary: those from `from` on and below `to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subtree {
+    pub(crate) from: Vec<u8>,
+    pub(crate) to: Vec<u8>,
+}
+
+impl Subtree {
+    /// What is below `key`, without `key` itself.
+    pub(crate) fn of(key: &Key) -> Self {
+        if key.is_root() {
+            return Self { from: [PATHS].into(), to: [PATHS + 1].into() };
+        }
+        Self { from: path_bytes(key, &[SEPARATOR]), to: path_bytes(key, &[SEPARATOR + 1]) }
+    }
+
+    /// The first possible key of this dictionary behind the entry `name` and everything below it.
+    pub(crate) fn behind(&self, name: &[u8]) -> Vec<u8> {
+        let name = name.iter().map(|&byte| rotate(byte));
+        self.from.iter().copied().chain(name).chain([SEPARATOR + 1]).collect()
+    }
+
+    /// The name directly in this dictionary that leads to `key`, which is below it, and whether
+    /// `key` goes on behind it.
+    pub(crate) fn name_of(&self, key: &IndexKey) -> (Vec<u8>, bool) {
+        let rest = key.as_bytes().get(self.from.len()..).unwrap_or_default();
+        let mut parts = rest.splitn(2, |&byte| byte == SEPARATOR);
+        let name = parts.next().unwrap_or_default().iter().map(|&byte| rotate_back(byte));
+        (name.collect(), parts.next().is_some())
+    }
+}
+
+fn path_bytes(key: &Key, end: &[u8]) -> Vec<u8> {
+    let path = key.as_bytes().iter().map(|&byte| rotate(byte));
+    [PATHS].into_iter().chain(path).chain(end.iter().copied()).collect()
+}
+
+/// Whether bytes from the disk are the index key of some path other than the root.
+///
+/// # Errors
+/// [`Fault::Field`]
+pub(crate) fn check_path(bytes: &[u8]) -> Result<(), Fault> {
+    let names = bytes.strip_prefix(&[PATHS]).ok_or(Fault::Field("keyspace"))?;
+    let mut names_of = names.split(|&byte| byte == SEPARATOR);
+    let fits = names_of.all(|name| (1..=Key::NAME_LEN_MAX).contains(&name.len()));
+    if fits && bytes.len() <= LEN_MAX { Ok(()) } else { Err(Fault::Field("key")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn key(path: &str) -> Key {
+        path.parse().unwrap()
+    }
+
+    #[test]
+    fn rotation_is_a_bijection_with_the_separator_lowest() {
+        let mut seen = [false; 256];
+        for byte in 0..=255 {
+            assert_eq!(rotate_back(rotate(byte)), byte);
+            seen[usize::from(rotate(byte))] = true;
+        }
+        assert_eq!(seen, [true; 256]);
+        assert_eq!(rotate(b'/'), 0);
+        assert!(
+            (0..254u8).filter(|b| ![b'/', b'/' - 1].contains(b)).all(|b| rotate(b) < rotate(b + 1))
+        );
+    }
+
+    #[test]
+    fn bytes_compare_as_keys_do() {
+        let paths = ["a", "a/x", "a/x/y", "a!", "a-b", "a.b", "a0", "b", "\0", "\x01", "/ä", "~"];
+        for left in paths {
+            for right in paths {
+                let (left, right) = (key(left), key(right));
+                assert_eq!(IndexKey::path(&left).cmp(&IndexKey::path(&right)), left.cmp(&right));
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_comes_back() {
+        for path in ["a", "a/b.c/-", "\u{1}/\u{7f}ü"] {
+            let encoded = IndexKey::path(&key(path));
+            assert_eq!(encoded.to_key(), key(path));
+            assert_eq!(check_path(encoded.as_bytes()), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_subtree_holds_what_is_below_and_nothing_else() {
+        let below = Subtree::of(&key("a"));
+        let within = |path: &str| {
+            let encoded = IndexKey::path(&key(path));
+            *below.from < *encoded.as_bytes() && *encoded.as_bytes() < *below.to
+        };
+        assert!(within("a/b") && within("a/b/c") && within("a/\u{7f}"));
+        assert!(!within("a") && !within("a!") && !within("ab") && !within("b"));
+        assert_eq!(below.name_of(&IndexKey::path(&key("a/b.c/d"))), (b"b.c".to_vec(), true));
+        assert_eq!(below.name_of(&IndexKey::path(&key("a/b"))), (b"b".to_vec(), false));
+        assert!(*IndexKey::path(&key("a/b/c")).as_bytes() < *below.behind(b"b"));
+        assert!(*IndexKey::path(&key("a/b!")).as_bytes() > *below.behind(b"b"));
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        let long = [vec![PATHS], vec![b'x'; 256]].concat();
+        let deep = [vec![PATHS], [&[b'x'; 200][..]; 6].join(&SEPARATOR)].concat();
+        for bytes in [
+            &[][..],
+            &[PATHS],
+            &[9, b'a'],
+            &[PATHS, 0],
+            &[PATHS, b'a', 0],
+            &[PATHS, b'a', 0, 0, b'b'],
+            &long,
+            &deep,
+        ] {
+            assert!(check_path(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

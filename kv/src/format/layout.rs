@@ -1,0 +1,158 @@
+//! Where things lie on the device: superblock pages first, then segments of equal size.
+//!
+//! Invariants: every length is a power of two; superblock pages and all segments lie within the
+//! device, apart from each other.
+
+use super::{PAGE_LEN, SEGMENT_LEN_MIN};
+use crate::error::Fault;
+
+/// The smallest device.
+pub(crate) const DEVICE_LEN_MIN: u64 = 64 << 10;
+
+/// Devices from this size on hold two copies of each superblock slot, smaller ones one.
+const TWO_COPIES_FROM: u64 = 256 << 10;
+
+/// Block sizes that a store can have.
+pub(crate) const BLOCK_LEN_MIN: u32 = 512;
+pub(crate) const BLOCK_LEN_MAX: u32 = 64 << 10;
+
+const SEGMENTS_WANTED: u64 = 256;
+const SEGMENTS_MAX: u64 = 4096;
+/// Two to write to, one for `remove`, one to tell the end: below this a store can't do its work.
+const SEGMENTS_MIN: u64 = 4;
+/// Larger segments gain nothing until their number reaches its limit.
+const SEGMENT_LEN_WANTED: u64 = 1 << 20;
+
+/// The division of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) block_len: u32,
+    pub(crate) block_count: u64,
+    pub(crate) segment_blocks: u32,
+    pub(crate) segment_count: u32,
+}
+
+impl Layout {
+    /// Divides `len` bytes into blocks of `block_len`; `None` if they are too few.
+    pub(crate) fn divide(len: u64, block_len: u32) -> Option<Self> {
+        let block = u64::from(block_len);
+        let block_count = len.checked_div(block)?;
+        let wanted = len.checked_div(SEGMENTS_WANTED)?.clamp(1, SEGMENT_LEN_WANTED);
+        let mut segment_len = 1u64.checked_shl(wanted.ilog2())?;
+        segment_len = segment_len.max(u64::from(SEGMENT_LEN_MIN)).max(block);
+        while len.checked_div(segment_len)? > SEGMENTS_MAX {
+            segment_len = segment_len.checked_mul(2)?;
+        }
+        let segment_blocks = u32::try_from(segment_len.checked_div(block)?).ok()?;
+        let mut layout = Self { block_len, block_count, segment_blocks, segment_count: 0 };
+        let rest = layout.len().checked_sub(layout.log_start())?;
+        layout.segment_count = u32::try_from(rest.checked_div(segment_len)?).ok()?;
+        layout.check().is_ok().then_some(layout)
+    }
+
+    /// Whether the fields, which may come from a disk, describe a possible store.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let block_range = BLOCK_LEN_MIN..=BLOCK_LEN_MAX;
+        if !self.block_len.is_power_of_two() || !block_range.contains(&self.block_len) {
+            return Err(Fault::Field("block size"));
+        }
+        let len = self.block_count.checked_mul(u64::from(self.block_len));
+        let len = len.filter(|&len| len >= DEVICE_LEN_MIN).ok_or(Fault::Field("block count"))?;
+        let segment_len = self.segment_len();
+        if !self.segment_blocks.is_power_of_two() || segment_len < u64::from(SEGMENT_LEN_MIN) {
+            return Err(Fault::Field("segment size"));
+        }
+        let segments = segment_len.checked_mul(u64::from(self.segment_count));
+        let end = segments.and_then(|segments| segments.checked_add(self.log_start()));
+        let counts = SEGMENTS_MIN..=SEGMENTS_MAX;
+        if !counts.contains(&u64::from(self.segment_count)) || end.is_none_or(|end| end > len) {
+            return Err(Fault::Field("segment count"));
+        }
+        Ok(())
+    }
+
+    /// Bytes that the store takes of the device.
+    pub(crate) fn len(&self) -> u64 {
+        self.block_count.saturating_mul(u64::from(self.block_len))
+    }
+
+    /// Copies of each superblock slot.
+    pub(crate) fn copies(&self) -> u8 {
+        if self.len() >= TWO_COPIES_FROM { 2 } else { 1 }
+    }
+
+    /// Bytes from one superblock copy to the next.
+    pub(crate) fn page_len(&self) -> u64 {
+        u64::from(self.block_len.max(PAGE_LEN))
+    }
+
+    /// The first byte of a superblock copy. The slots alternate: A0, B0, A1, B1.
+    pub(crate) fn superblock_at(&self, slot: u8, copy: u8) -> u64 {
+        let page = u64::from(copy).saturating_mul(2).saturating_add(u64::from(slot));
+        page.saturating_mul(self.page_len())
+    }
+
+    /// The first byte of segment 0.
+    pub(crate) fn log_start(&self) -> u64 {
+        self.superblock_at(0, self.copies())
+    }
+
+    /// Bytes in a segment.
+    pub(crate) fn segment_len(&self) -> u64 {
+        u64::from(self.segment_blocks).saturating_mul(u64::from(self.block_len))
+    }
+
+    /// The first byte of a block of a segment.
+    pub(crate) fn at(&self, segment: u32, block: u32) -> u64 {
+        let start = u64::from(segment).saturating_mul(self.segment_len());
+        let offset = u64::from(block).saturating_mul(u64::from(self.block_len));
+        self.log_start().saturating_add(start).saturating_add(offset)
+    }
+
+    /// The segment that a byte of the log is in.
+    pub(crate) fn segment_of(&self, at: u64) -> Option<u32> {
+        let segment = at.checked_sub(self.log_start())?.checked_div(self.segment_len())?;
+        u32::try_from(segment).ok().filter(|&segment| segment < self.segment_count)
+    }
+
+    /// `len` bytes in whole blocks.
+    pub(crate) fn blocks(&self, len: u64) -> u64 {
+        len.div_ceil(u64::from(self.block_len.max(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_a_256th_but_no_smaller_than_a_node_and_no_more_than_4096() {
+        let of = |len: u64, block_len| {
+            let layout = Layout::divide(len, block_len).unwrap();
+            layout.check().unwrap();
+            (layout.segment_len(), layout.segment_count, layout.log_start())
+        };
+        assert_eq!(of(64 << 10, 4096), (4096, 14, 8192));
+        assert_eq!(of(64 << 10, 512), (4096, 14, 8192));
+        assert_eq!(of(64 << 20, 4096), (256 << 10, 255, 16384));
+        assert_eq!(of(1 << 30, 4096), (1 << 20, 1023, 16384));
+        assert_eq!(of(1 << 40, 4096), (256 << 20, 4095, 16384));
+        assert_eq!(of(1 << 20, 65536), (65536, 12, 4 * 65536));
+    }
+
+    #[test]
+    fn what_is_too_small_is_not_divided() {
+        assert_eq!(Layout::divide((64 << 10) - 1, 512), None);
+        assert_eq!(Layout::divide(64 << 10, 65536), None);
+        assert_eq!(Layout::divide(0, 4096), None);
+    }
+
+    #[test]
+    fn addresses_and_segments_agree() {
+        let layout = Layout::divide(64 << 20, 4096).unwrap();
+        assert_eq!(layout.segment_of(layout.at(7, 3)), Some(7));
+        assert_eq!(layout.segment_of(layout.at(254, 63) + 4095), Some(254));
+        assert_eq!(layout.segment_of(layout.at(255, 0)), None);
+        assert_eq!(layout.segment_of(0), None);
+    }
+}

@@ -1,0 +1,234 @@
+//! Records: one operation each, packed one after the other in a frame.
+//!
+//! A record can be verified alone, so that a value can be read without its frame. Its check stands
+//! first and covers the rest.
+
+use super::bytes::{Put, Reader};
+use super::check::check;
+use super::index_key::{self, PATHS};
+use crate::clock::Timestamp;
+use crate::error::Fault;
+use alloc::vec::Vec;
+
+/// Bytes of a record without its time, key and value.
+pub(crate) const HEADER_LEN: usize = 26;
+/// Bytes of the time, where a record has its own.
+pub(crate) const TIME_LEN: usize = 8;
+
+const CHECK_LEN: usize = 4;
+
+const SET: u8 = 1;
+const REMOVE: u8 = 2;
+const REMOVE_RANGE: u8 = 3;
+
+const TIMED: u8 = 1;
+
+/// What is done to the index. Keys are index keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation<'a> {
+    Set {
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    Remove {
+        key: &'a [u8],
+    },
+    /// Removes every key from `from` on and below `to`.
+    RemoveRange {
+        from: &'a [u8],
+        to: &'a [u8],
+    },
+}
+
+/// The record whose value an operation makes dead: counts follow without a lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Replaced {
+    pub(crate) segment: u16,
+    /// Bytes of the record, never 0.
+    pub(crate) len: u32,
+}
+
+/// One operation of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record<'a> {
+    /// Names this version of the key for ever.
+    pub(crate) sequence: u64,
+    /// `None`: the time of the frame.
+    pub(crate) modified: Option<Timestamp>,
+    pub(crate) replaced: Option<Replaced>,
+    pub(crate) operation: Operation<'a>,
+}
+
+impl<'a> Operation<'a> {
+    const fn parts(&self) -> (u8, &'a [u8], &'a [u8]) {
+        match *self {
+            Self::Set { key, value } => (SET, key, value),
+            Self::Remove { key } => (REMOVE, key, &[]),
+            Self::RemoveRange { from, to } => (REMOVE_RANGE, from, to),
+        }
+    }
+
+    /// Bytes of the record of this operation.
+    pub(crate) const fn record_len(&self, modified: Option<Timestamp>) -> u64 {
+        let (_, key, value) = self.parts();
+        record_len(key.len(), value.len() as u64, modified.is_some())
+    }
+}
+
+/// Bytes of a record with a key and a value of these lengths.
+pub(crate) const fn record_len(key_len: usize, value_len: u64, timed: bool) -> u64 {
+    let time = if timed { TIME_LEN } else { 0 };
+    let fixed = HEADER_LEN.saturating_add(time).saturating_add(key_len);
+    value_len.saturating_add(fixed as u64)
+}
+
+impl<'a> Record<'a> {
+    /// Appends the record to `out` and returns its check. Keys and values within the limits of the
+    /// format are stated in full by the length fields.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> u32 {
+        let start = out.len();
+        let (kind, key, value) = self.operation.parts();
+        let replaced = self.replaced.unwrap_or(Replaced { segment: 0, len: 0 });
+        out.put_u32(0).put_u8(kind).put_u8(if self.modified.is_some() { TIMED } else { 0 });
+        out.put_u16(u16::try_from(key.len()).unwrap_or(u16::MAX));
+        out.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
+        out.put_u64(self.sequence).put_u16(replaced.segment).put_u32(replaced.len);
+        if let Some(Timestamp(modified)) = self.modified {
+            out.put_u64(modified);
+        }
+        out.put(key).put(value);
+        let record = out.get_mut(start..).unwrap_or_default();
+        let check = check(record.get(CHECK_LEN..).unwrap_or_default());
+        if let Some(field) = record.first_chunk_mut() {
+            *field = check.to_le_bytes();
+        }
+        check
+    }
+
+    /// The record at the start of `bytes`, with its length and check.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<(Self, usize, u32), Fault> {
+        let mut reader = Reader::new(bytes);
+        let stored = reader.u32()?;
+        let (kind, flags) = (reader.u8()?, reader.u8()?);
+        let (key_len, value_len) = (usize::from(reader.u16()?), reader.u32()?);
+        if flags & !TIMED != 0 {
+            return Err(Fault::Field("record flags"));
+        }
+        let timed = flags & TIMED != 0;
+        let len = usize::try_from(record_len(key_len, u64::from(value_len), timed));
+        let covered = len.ok().and_then(|len| bytes.get(CHECK_LEN..len));
+        let covered = covered.ok_or(Fault::Field("record length"))?;
+        if check(covered) != stored {
+            return Err(Fault::Check);
+        }
+        let sequence = reader.u64()?;
+        let replaced = Replaced { segment: reader.u16()?, len: reader.u32()? };
+        let modified = if timed { Some(Timestamp(reader.u64()?)) } else { None };
+        let key = reader.take(key_len)?;
+        let value = reader.take(value_len as usize)?;
+        let operation = decode_operation(kind, key, value)?;
+        let replaced = (replaced.len != 0).then_some(replaced);
+        let len = covered.len().saturating_add(CHECK_LEN);
+        Ok((Self { sequence, modified, replaced, operation }, len, stored))
+    }
+}
+
+fn decode_operation<'a>(kind: u8, key: &'a [u8], value: &'a [u8]) -> Result<Operation<'a>, Fault> {
+    match kind {
+        SET => {
+            index_key::check_path(key)?;
+            Ok(Operation::Set { key, value })
+        }
+        REMOVE => {
+            index_key::check_path(key)?;
+            if value.is_empty() {
+                Ok(Operation::Remove { key })
+            } else {
+                Err(Fault::Field("value"))
+            }
+        }
+        REMOVE_RANGE => {
+            let bounded = key.len() <= index_key::LEN_MAX.saturating_add(1)
+                && value.len() <= index_key::RANGE_END_LEN_MAX;
+            if bounded && key.first() == Some(&PATHS) && key < value {
+                Ok(Operation::RemoveRange { from: key, to: value })
+            } else {
+                Err(Fault::Field("range"))
+            }
+        }
+        _ => Err(Fault::Field("record kind")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records() -> [Record<'static>; 4] {
+        let set = Operation::Set { key: b"\x01a\0b", value: b"value" };
+        let replaced = Some(Replaced { segment: 7, len: 99 });
+        [
+            Record { sequence: 1, modified: None, replaced: None, operation: set },
+            Record { sequence: u64::MAX, modified: Some(Timestamp(5)), replaced, operation: set },
+            Record {
+                sequence: 3,
+                modified: None,
+                replaced,
+                operation: Operation::Remove { key: b"\x01a" },
+            },
+            Record {
+                sequence: 4,
+                modified: None,
+                replaced: None,
+                operation: Operation::RemoveRange { from: b"\x01", to: b"\x02" },
+            },
+        ]
+    }
+
+    #[test]
+    fn comes_back_with_its_length_from_among_others() {
+        let mut bytes = Vec::new();
+        for record in records() {
+            record.encode(&mut bytes);
+        }
+        let mut rest = &bytes[..];
+        for record in records() {
+            let (decoded, len, _) = Record::decode(rest).unwrap();
+            assert_eq!(decoded, record);
+            assert_eq!(len as u64, record.operation.record_len(record.modified));
+            rest = &rest[len..];
+        }
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        for record in records() {
+            let mut bytes = Vec::new();
+            record.encode(&mut bytes);
+            for bit in 0..bytes.len() * 8 {
+                let mut damaged = bytes.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                assert!(Record::decode(&damaged).is_err(), "bit {bit}");
+            }
+            for len in 0..bytes.len() {
+                assert!(Record::decode(&bytes[..len]).is_err(), "{len} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused_though_its_check_fits() {
+        let refused = [
+            Operation::Set { key: b"\x01", value: b"the root" },
+            Operation::Set { key: b"\x01a\0\0b", value: b"an empty name" },
+            Operation::Set { key: b"\x09a", value: b"an unknown keyspace" },
+            Operation::RemoveRange { from: b"\x01b", to: b"\x01a" },
+        ];
+        for operation in refused {
+            let mut bytes = Vec::new();
+            Record { sequence: 1, modified: None, replaced: None, operation }.encode(&mut bytes);
+            assert!(matches!(Record::decode(&bytes), Err(Fault::Field(_))), "{operation:?}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+// From the bottom up; a module imports only what stands before it.
+pub mod key;
+
+pub mod clock;
+
+pub mod device;
+
+pub mod error;
+
+mod lock;
+
+mod memory;
+
+mod traits;
+
+mod format;
+
+mod log;
+
+mod index;
+
+pub mod store;
+
+pub use clock::{Clock, Timestamp};
+pub use device::{
+    BlockDevice, DeviceError, DeviceErrorKind, Flush, Geometry, ReadRequest, WriteRequest,
+};
+pub use error::{Corruption, Error, Fault, Part};
+pub use key::{InvalidKey, Key};
+pub use memory::MemoryDevice;
+pub use store::{CreateOptions, Cut, Info, OpenOptions, Stat, Store};
+pub use traits::{Digest, Entry, Kind, KvRead, KvWrite};
+pub use uuid::Uuid;

@@ -1,0 +1,239 @@
+//! The writer's side of the log: commits become frames.
+//!
+//! Invariants:
+//! - A frame is written only to blocks that nothing acknowledged lies in: behind the end of the
+//!   chain, or in a segment that was free.
+//! - A commit is acknowledged after one write and one flush; `durable` moves only then.
+//! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
+
+use super::change::{Change, Pointer};
+use super::disk::Disk;
+use super::plan::{self, PlannedFrame, Reserve};
+use super::segments::Segments;
+use super::superblocks::Newest;
+use crate::clock::Timestamp;
+use crate::device::BlockDevice;
+use crate::error::Error;
+use crate::format::frame::{FrameHeader, HEADER_LEN};
+use crate::format::point::ChainPoint;
+use crate::format::record::{self, Operation, Record, Replaced};
+use crate::format::superblock::Superblock;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// An operation that is to be committed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending<'a> {
+    pub(crate) operation: Operation<'a>,
+    /// `None`: the time of the commit.
+    pub(crate) modified: Option<Timestamp>,
+    pub(crate) replaced: Option<Replaced>,
+}
+
+impl Pending<'_> {
+    pub(super) const fn record_len(&self) -> u64 {
+        self.operation.record_len(self.modified)
+    }
+}
+
+/// Why nothing is written any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    Poisoned,
+    Stolen,
+}
+
+/// The end of the chain, and what writing needs to know.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(super) newest: Newest,
+    pub(super) point: ChainPoint,
+    pub(crate) segments: Segments,
+    /// The highest frame known durable.
+    pub(super) durable: u64,
+    /// The epoch that the first frame of this mount starts.
+    pub(super) mount: Option<u64>,
+    pub(super) failure: Option<Failure>,
+    /// Frames lie behind the end that a crash or damage cut off: leave them, as far as there is
+    /// room elsewhere, for whoever wants to salvage them.
+    fresh_segment: bool,
+}
+
+impl Log {
+    /// A log that goes on at `point`, whose frames are all durable, with frames of `epoch`.
+    pub(crate) const fn new(
+        newest: Newest,
+        point: ChainPoint,
+        segments: Segments,
+        epoch: u64,
+        fresh_segment: bool,
+    ) -> Self {
+        let durable = point.number.saturating_sub(1);
+        Self { newest, point, segments, durable, mount: Some(epoch), failure: None, fresh_segment }
+    }
+
+    pub(crate) const fn superblock(&self) -> &Superblock {
+        &self.newest.superblock
+    }
+
+    pub(crate) const fn point(&self) -> &ChainPoint {
+        &self.point
+    }
+
+    /// Bytes that a commit can take.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        plan::free_bytes(&self.superblock().layout, &self.segments, &self.point)
+    }
+
+    /// Bytes of the segments up to the end of the chain.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        let layout = &self.superblock().layout;
+        let used = u64::from(self.segments.used()).saturating_mul(layout.segment_len());
+        let rest =
+            self.point.open.map_or(0, |place| layout.segment_blocks.saturating_sub(place.block));
+        used.saturating_sub(u64::from(rest) * u64::from(layout.block_len))
+    }
+
+    /// Whether anything can be committed.
+    ///
+    /// # Errors
+    /// `Poisoned` or `Stolen`.
+    pub(crate) const fn check(&self) -> Result<(), Error> {
+        match self.failure {
+            None => Ok(()),
+            Some(Failure::Poisoned) => Err(Error::Poisoned),
+            Some(Failure::Stolen) => Err(Error::Stolen),
+        }
+    }
+
+    /// The longest value that a key whose index key has `key_len` bytes can have.
+    pub(crate) fn value_len_max(&self, key_len: usize) -> u64 {
+        let fixed = record::record_len(key_len, 0, true);
+        plan::record_len_max(&self.superblock().layout).saturating_sub(fixed)
+    }
+
+    /// Commits the operations as one group: when it returns `Ok` they are durable, all of them.
+    /// The caller applies the changes that come back.
+    ///
+    /// # Errors
+    /// `TooLarge` and `NoSpace` before anything is written; `Device`, and then the log is poisoned.
+    pub(crate) fn append<D: BlockDevice>(
+        &mut self,
+        disk: &Disk<D>,
+        time: Timestamp,
+        operations: &[Pending<'_>],
+        reserve: Reserve,
+    ) -> Result<Vec<Change>, Error> {
+        self.check()?;
+        let layout = self.superblock().layout;
+        let plan = plan::plan(
+            &layout,
+            &self.segments,
+            &self.point,
+            operations,
+            reserve,
+            self.fresh_segment,
+        )?;
+        let mut group = Encoder { log: self, time, point: self.point, changes: Vec::new() };
+        let mut frames = Vec::with_capacity(plan.len());
+        for (index, planned) in plan.iter().enumerate() {
+            let ends = (index == 0, index.saturating_add(1) == plan.len());
+            let taken = operations.get(planned.operations.clone()).unwrap_or_default();
+            let frame = group.encode(planned, taken, ends).ok_or(COUNTERS_USED_UP)?;
+            frames.push((layout.at(planned.place.segment, planned.place.block), frame));
+        }
+        let Encoder { point, changes, .. } = group;
+        let written = disk.write_many(frames.iter().map(|(at, frame)| (*at, &frame[..])));
+        if let Err(error) = written.and_then(|()| disk.flush()) {
+            self.failure = Some(Failure::Poisoned);
+            return Err(error);
+        }
+        self.settle(&plan, point);
+        Ok(changes)
+    }
+
+    /// Takes note that the planned frames are durable.
+    fn settle(&mut self, plan: &[PlannedFrame], point: ChainPoint) {
+        for planned in plan.iter().filter(|planned| planned.place.block == 0) {
+            let opened = self.segments.open(planned.place.segment, planned.next_segment);
+            debug_assert_eq!(opened, Ok(()), "planned from free segments");
+        }
+        self.durable = point.number.saturating_sub(1);
+        self.point = point;
+        self.mount = None;
+        self.fresh_segment = false;
+    }
+}
+
+const COUNTERS_USED_UP: Error = Error::Unsupported("a store whose counters are used up");
+
+/// The frames of one group while they are made.
+struct Encoder<'a> {
+    log: &'a Log,
+    time: Timestamp,
+    point: ChainPoint,
+    changes: Vec<Change>,
+}
+
+impl Encoder<'_> {
+    /// The bytes of the next frame. `None` if a counter is used up.
+    fn encode(
+        &mut self,
+        planned: &PlannedFrame,
+        operations: &[Pending<'_>],
+        (first, last): (bool, bool),
+    ) -> Option<Vec<u8>> {
+        let layout = self.log.superblock().layout;
+        let at = layout.at(planned.place.segment, planned.place.block);
+        let mut frame = vec![0; HEADER_LEN];
+        for (sequence, pending) in (self.point.sequence..).zip(operations) {
+            let Pending { operation, modified, replaced } = *pending;
+            let record = Record { sequence, modified, replaced, operation };
+            let start = frame.len();
+            let check = record.encode(&mut frame);
+            let len = u32::try_from(frame.len().checked_sub(start)?).ok()?;
+            let pointer = Pointer { at: at.checked_add(start as u64)?, len, check };
+            self.changes.push(Change::new(&record, pointer, self.time));
+        }
+        let records_len = u32::try_from(frame.len().checked_sub(HEADER_LEN)?).ok()?;
+        let record_count = u32::try_from(operations.len()).ok()?;
+        let header = self.header(planned, (first, last), records_len, record_count);
+        let check = header.seal(&mut frame, layout.block_len);
+        self.point.advance(&header, check, header.blocks(&layout))?;
+        Some(frame)
+    }
+
+    fn header(
+        &self,
+        planned: &PlannedFrame,
+        (first, last): (bool, bool),
+        records_len: u32,
+        record_count: u32,
+    ) -> FrameHeader {
+        let (log, point) = (self.log, &self.point);
+        let superblock = log.superblock();
+        let new_epoch = log.mount.filter(|_| first);
+        let opens = planned.place.block == 0;
+        FrameHeader {
+            first,
+            last,
+            mount: new_epoch.is_some(),
+            uuid: superblock.uuid,
+            birth: superblock.birth,
+            epoch: new_epoch.unwrap_or(point.epoch),
+            previous_epoch: if new_epoch.is_some() { point.epoch } else { 0 },
+            number: point.number,
+            group: log.point.number,
+            generation: if opens { point.number } else { point.generation },
+            place: planned.place,
+            next_segment: planned.next_segment,
+            previous_check: point.previous_check,
+            durable: log.durable,
+            checkpoint: superblock.checkpoint,
+            sequence: point.sequence,
+            time: self.time,
+            records_len,
+            record_count,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a record does to the index, without the value: the one form that live writes and replay
+//! both apply.
+
+use crate::clock::Timestamp;
+use crate::format::index_key::IndexKey;
+use crate::format::record::{Operation, Record, Replaced};
+
+/// Where a record lies, and what proves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pointer {
+    /// Its first byte on the device.
+    pub(crate) at: u64,
+    /// Its bytes.
+    pub(crate) len: u32,
+    pub(crate) check: u32,
+}
+
+/// A record of a group that is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) what: What,
+    pub(crate) sequence: u64,
+    pub(crate) modified: Timestamp,
+    pub(crate) replaced: Option<Replaced>,
+    pub(crate) record: Pointer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The key has a value of `size` bytes, in the record.
+    Set {
+        key: IndexKey,
+        size: u64,
+    },
+    Remove {
+        key: IndexKey,
+    },
+    /// Every key from `from` on and below `to` is gone.
+    RemoveRange {
+        from: IndexKey,
+        to: IndexKey,
+    },
+}
+
+impl Change {
+    /// What `record`, which lies there, does in a frame of this time.
+    pub(crate) fn new(record: &Record<'_>, pointer: Pointer, frame_time: Timestamp) -> Self {
+        let what = match record.operation {
+            Operation::Set { key, value } => {
+                What::Set { key: IndexKey::from_checked(key), size: value.len() as u64 }
+            }
+            Operation::Remove { key } => What::Remove { key: IndexKey::from_checked(key) },
+            Operation::RemoveRange { from, to } => What::RemoveRange {
+                from: IndexKey::from_checked(from),
+                to: IndexKey::from_checked(to),
+            },
+        };
+        Self {
+            what,
+            sequence: record.sequence,
+            modified: record.modified.unwrap_or(frame_time),
+            replaced: record.replaced,
+            record: pointer,
+        }
+    }
+}

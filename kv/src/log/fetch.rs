@@ -1,0 +1,51 @@
+//! One record by its pointer.
+
+use super::change::Pointer;
+use super::disk::Disk;
+use crate::device::BlockDevice;
+use crate::error::{Corruption, Error, Fault, Part};
+use crate::format::layout::Layout;
+use crate::format::record::{Operation, Record};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Reads the value of `key` as of operation `sequence` from the record at `pointer`.
+///
+/// The record is proven by its check, and must be of that key and sequence: a whole record of
+/// something else is damage too.
+pub(crate) fn fetch<D: BlockDevice>(
+    disk: &Disk<D>,
+    layout: &Layout,
+    pointer: Pointer,
+    key: &[u8],
+    sequence: u64,
+) -> Result<Vec<u8>, Error> {
+    let block_len = u64::from(layout.block_len);
+    let skip = pointer.at % block_len;
+    let first = pointer.at - skip;
+    let len = layout.blocks(skip + u64::from(pointer.len)) * block_len;
+    let mut buf = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    disk.read(first, &mut buf)?;
+    let start = usize::try_from(skip).unwrap_or(usize::MAX);
+    let value = value_in(buf.get(start..).unwrap_or_default(), pointer, key, sequence);
+    let len = value.map_err(|fault| Corruption { part: Part::Record, at: pointer.at, fault })?;
+    // The value ends its record: keep it without a second buffer.
+    let end = start.saturating_add(pointer.len as usize);
+    buf.truncate(end);
+    buf.drain(..end.saturating_sub(len));
+    Ok(buf)
+}
+
+/// The length of the value in the record that `bytes` start with.
+fn value_in(bytes: &[u8], pointer: Pointer, key: &[u8], sequence: u64) -> Result<usize, Fault> {
+    let (record, len, check) = Record::decode(bytes)?;
+    match record.operation {
+        Operation::Set { key: found, value }
+            if (found, record.sequence) == (key, sequence)
+                && (len, check) == (pointer.len as usize, pointer.check) =>
+        {
+            Ok(value.len())
+        }
+        _ => Err(Fault::WrongRecord),
+    }
+}

@@ -1,0 +1,62 @@
+//! Frames from the device, read ahead.
+
+use super::disk::Disk;
+use crate::device::BlockDevice;
+use crate::error::Error;
+use crate::format::frame::FrameHeader;
+use crate::format::point::Place;
+use crate::format::superblock::Superblock;
+use alloc::vec::Vec;
+
+/// Bytes that are read at once while frames follow each other.
+const READ_AHEAD: u64 = 128 << 10;
+
+/// A reader of frames, forwards through a segment.
+pub(super) struct Frames<'a, D> {
+    disk: &'a Disk<D>,
+    superblock: &'a Superblock,
+    buf: Vec<u8>,
+    /// The address of the first byte of `buf`.
+    at: u64,
+}
+
+impl<'a, D: BlockDevice> Frames<'a, D> {
+    pub(super) const fn new(disk: &'a Disk<D>, superblock: &'a Superblock) -> Self {
+        Self { disk, superblock, buf: Vec::new(), at: 0 }
+    }
+
+    /// The header of the frame of this store at `place`, if there is one.
+    pub(super) fn header(&mut self, place: Place) -> Result<Option<FrameHeader>, Error> {
+        let superblock = self.superblock;
+        let bytes = self.read(place, u64::from(superblock.layout.block_len))?;
+        let header = FrameHeader::decode(bytes).ok();
+        Ok(header.filter(|header| header.belongs(superblock, place)))
+    }
+
+    /// The records and the check of the frame of this header, if it is valid.
+    pub(super) fn records(&mut self, header: &FrameHeader) -> Result<Option<(&[u8], u32)>, Error> {
+        let len = header.len(&self.superblock.layout);
+        let bytes = self.read(header.place, len)?;
+        Ok(header.open(bytes).ok())
+    }
+
+    /// `len` bytes from `place` on, within its segment: out of the buffer, or read with those that
+    /// follow.
+    fn read(&mut self, place: Place, len: u64) -> Result<&[u8], Error> {
+        let layout = &self.superblock.layout;
+        let at = layout.at(place.segment, place.block);
+        let held_to = self.at.saturating_add(self.buf.len() as u64);
+        if at < self.at || at.saturating_add(len) > held_to {
+            let segment_end = layout.at(place.segment, layout.segment_blocks);
+            let ahead = READ_AHEAD.min(segment_end.saturating_sub(at)).max(len);
+            // While it is refilled, the buffer holds nothing.
+            self.at = u64::MAX;
+            self.buf.resize(usize::try_from(ahead).unwrap_or(usize::MAX), 0);
+            self.disk.read(at, &mut self.buf)?;
+            self.at = at;
+        }
+        let start = usize::try_from(at.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        Ok(self.buf.get(start..).and_then(|rest| rest.get(..len)).unwrap_or_default())
+    }
+}

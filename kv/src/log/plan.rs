@@ -1,0 +1,161 @@
+//! Where the frames of a commit will lie: decided before the first byte is written.
+//!
+//! Invariant: a commit is admitted only if the log still has the reserve behind it, so that a full
+//! store can always remove.
+
+use super::append::Pending;
+use super::segments::Segments;
+use crate::error::Error;
+use crate::format::frame::HEADER_LEN;
+use crate::format::layout::Layout;
+use crate::format::point::{ChainPoint, Place};
+use crate::format::{FRAME_LEN_MAX, UNFLUSHED_MAX};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Segments that only removals may use: the named next one, and one behind it.
+const RESERVE: u32 = 2;
+
+/// What a commit may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reserve {
+    /// All but the reserve.
+    Keep,
+    /// The reserve too: the commit only removes.
+    Use,
+}
+
+/// One frame to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PlannedFrame {
+    pub(super) place: Place,
+    /// To be named in the header.
+    pub(super) next_segment: Option<u32>,
+    /// Which of the operations it holds.
+    pub(super) operations: Range<usize>,
+}
+
+/// Lays out `operations` from `from` on. With `fresh`, a new segment is begun if there is one.
+///
+/// # Errors
+/// `TooLarge` if they never fit, `NoSpace` if they do not fit now.
+pub(super) fn plan(
+    layout: &Layout,
+    segments: &Segments,
+    from: &ChainPoint,
+    operations: &[Pending<'_>],
+    reserve: Reserve,
+    fresh: bool,
+) -> Result<Vec<PlannedFrame>, Error> {
+    let mut cursor = Cursor {
+        layout,
+        open: from.open,
+        next_segment: from.next_segment,
+        free_segments: segments.free_segments(),
+        left: segments.free(),
+    };
+    if fresh && cursor.left >= RESERVE {
+        cursor.roll();
+    }
+    let keep = if reserve == Reserve::Keep { RESERVE } else { 0 };
+    let (mut frames, mut taken, mut start) = (Vec::new(), 0u64, 0);
+    while start < operations.len() {
+        let rest = operations.get(start..).unwrap_or_default();
+        let placed = cursor.place_frame(rest);
+        let Some((place, count, len)) = placed.filter(|_| cursor.left_with_next() >= keep) else {
+            return Err(no_space(layout, segments, from, operations));
+        };
+        let operations = start..start.saturating_add(count);
+        start = operations.end;
+        taken = taken.saturating_add(len);
+        if taken > UNFLUSHED_MAX {
+            return Err(Error::TooLarge { size: taken, limit: UNFLUSHED_MAX });
+        }
+        frames.push(PlannedFrame { place, next_segment: cursor.next_segment, operations });
+    }
+    Ok(frames)
+}
+
+/// Bytes that a commit can take: what is left of the open segment and of the others, without the
+/// reserve.
+pub(super) fn free_bytes(layout: &Layout, segments: &Segments, point: &ChainPoint) -> u64 {
+    let left = segments.free().saturating_add(u32::from(point.next_segment.is_some()));
+    let Some(left) = left.checked_sub(RESERVE) else { return 0 };
+    let open = point.open.map_or(0, |place| layout.segment_blocks.saturating_sub(place.block));
+    let open = u64::from(open) * u64::from(layout.block_len);
+    (u64::from(left) * layout.segment_len()).saturating_add(open)
+}
+
+fn no_space(
+    layout: &Layout,
+    segments: &Segments,
+    point: &ChainPoint,
+    operations: &[Pending<'_>],
+) -> Error {
+    let records = operations
+        .iter()
+        .fold(HEADER_LEN as u64, |sum, pending| sum.saturating_add(pending.record_len()));
+    let needed = layout.blocks(records).saturating_mul(u64::from(layout.block_len));
+    Error::NoSpace { needed, free: free_bytes(layout, segments, point) }
+}
+
+/// The longest record that a frame of this store can hold.
+pub(super) fn record_len_max(layout: &Layout) -> u64 {
+    layout.segment_len().min(u64::from(FRAME_LEN_MAX)).saturating_sub(HEADER_LEN as u64)
+}
+
+/// Where a commit goes on while it is laid out.
+struct Cursor<'a, I> {
+    layout: &'a Layout,
+    open: Option<Place>,
+    next_segment: Option<u32>,
+    /// Not yet taken by this commit.
+    free_segments: I,
+    /// How many they are.
+    left: u32,
+}
+
+impl<I: Iterator<Item = u32>> Cursor<'_, I> {
+    /// Where the next frame goes, how many of `operations` it takes, and its bytes. It rolls first
+    /// if not even one fits here; `None` if there is nowhere to roll.
+    fn place_frame(&mut self, operations: &[Pending<'_>]) -> Option<(Place, usize, u64)> {
+        let first = operations.first()?.record_len().saturating_add(HEADER_LEN as u64);
+        if first > self.room() {
+            self.roll()?;
+        }
+        let (mut count, mut len) = (0usize, HEADER_LEN as u64);
+        for pending in operations {
+            let with = len.saturating_add(pending.record_len());
+            if with > self.room() {
+                break;
+            }
+            (count, len) = (count.saturating_add(1), with);
+        }
+        let place = self.open.filter(|_| count > 0)?;
+        let blocks = self.layout.blocks(len);
+        let behind = place.block.saturating_add(u32::try_from(blocks).unwrap_or(u32::MAX));
+        self.open = Some(Place { block: behind, ..place });
+        Some((place, count, blocks.saturating_mul(u64::from(self.layout.block_len))))
+    }
+
+    /// Bytes that a frame can have here.
+    fn room(&self) -> u64 {
+        let taken = self.open.map_or(u32::MAX, |place| place.block);
+        let blocks = self.layout.segment_blocks.saturating_sub(taken);
+        let bytes = u64::from(blocks) * u64::from(self.layout.block_len);
+        bytes.min(u64::from(FRAME_LEN_MAX))
+    }
+
+    /// Goes on in the next segment and chooses the one after it.
+    fn roll(&mut self) -> Option<()> {
+        let segment = self.next_segment?;
+        self.open = Some(Place { segment, block: 0 });
+        self.next_segment = self.free_segments.next();
+        self.left = self.left.saturating_sub(u32::from(self.next_segment.is_some()));
+        Some(())
+    }
+
+    fn left_with_next(&self) -> u32 {
+        self.left.saturating_add(u32::from(self.next_segment.is_some()))
+    }
+}

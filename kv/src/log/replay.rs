@@ -1,0 +1,143 @@
+//! Replay: the chain from the tail start to its end.
+//!
+//! Invariants:
+//! - Replay only reads. What it does to the index is what the writer did, by the same `apply`.
+//! - It ends at the first frame that does not chain. An end before `must_reach` is corruption;
+//!   whether there is evidence beyond it that the missing frame was durable, `beyond` tells.
+//! - A group is applied whole, at its last frame, or not at all.
+//! - A device error is an error, never an end.
+
+use super::change::{Change, Pointer};
+use super::disk::Disk;
+use super::frames::Frames;
+use super::segments::Segments;
+use super::superblocks::check_newest;
+use crate::device::BlockDevice;
+use crate::error::{Corruption, Error, Fault, Part};
+use crate::format::UNFLUSHED_MAX;
+use crate::format::frame::{FrameHeader, HEADER_LEN};
+use crate::format::layout::Layout;
+use crate::format::point::ChainPoint;
+use crate::format::record::Record;
+use crate::format::superblock::Superblock;
+use alloc::vec::Vec;
+
+/// Follows the chain, hands every change of every whole group to `apply`, and returns its end.
+pub(crate) fn replay<D: BlockDevice>(
+    disk: &Disk<D>,
+    superblock: &Superblock,
+    segments: &mut Segments,
+    mut apply: impl FnMut(&mut Segments, Change),
+) -> Result<ChainPoint, Error> {
+    let layout = &superblock.layout;
+    let mut point = superblock.tail_start;
+    let mut frames = Frames::new(disk, superblock);
+    let mut group = Group::default();
+    start(segments, &point).map_err(|fault| at_point(layout, &point, fault))?;
+    while let Some((header, check, changes)) = next(&mut frames, layout, &point)? {
+        let damaged = |fault| at_point_of(layout, &header, fault);
+        check_newest(superblock, header.checkpoint)?;
+        if header.place.block == 0 {
+            segments.open(header.place.segment, header.next_segment).map_err(damaged)?;
+        }
+        group.add(&header, header.len(layout), changes).map_err(damaged)?;
+        if header.last {
+            group.changes.drain(..).for_each(|change| apply(segments, change));
+        }
+        let advanced = point.advance(&header, check, header.blocks(layout));
+        advanced.ok_or_else(|| damaged(Fault::Field("number")))?;
+    }
+    if point.number <= superblock.must_reach {
+        return Err(at_point(layout, &point, Fault::Missing { frame: point.number }).into());
+    }
+    Ok(point)
+}
+
+/// Marks what the tail start itself says of segments.
+fn start(segments: &mut Segments, point: &ChainPoint) -> Result<(), Fault> {
+    match point.open {
+        Some(place) => segments.open(place.segment, point.next_segment),
+        None => segments.name(point.next_segment),
+    }
+}
+
+/// The frame that chains, with its check and changes.
+fn next<D: BlockDevice>(
+    frames: &mut Frames<'_, D>,
+    layout: &Layout,
+    point: &ChainPoint,
+) -> Result<Option<(FrameHeader, u32, Vec<Change>)>, Error> {
+    for place in point.places(layout) {
+        let header = frames.header(place)?.filter(|header| point.accepts(header));
+        let Some(header) = header else { continue };
+        if let Some((records, check)) = frames.records(&header)? {
+            let at = layout.at(place.segment, place.block).saturating_add(HEADER_LEN as u64);
+            return Ok(Some((header, check, changes(&header, records, at)?)));
+        }
+    }
+    Ok(None)
+}
+
+/// The changes in the records of a valid frame, which start at `at`.
+fn changes(header: &FrameHeader, mut records: &[u8], at: u64) -> Result<Vec<Change>, Corruption> {
+    let (end, mut changes) = (at.saturating_add(records.len() as u64), Vec::new());
+    for sequence in header.sequence.. {
+        if records.is_empty() {
+            break;
+        }
+        let at = end.saturating_sub(records.len() as u64);
+        let damaged = |fault| Corruption { part: Part::Record, at, fault };
+        let (record, len, check) = Record::decode(records).map_err(damaged)?;
+        if record.sequence != sequence {
+            return Err(damaged(Fault::Field("sequence")));
+        }
+        let len_field = u32::try_from(len).map_err(|_| damaged(Fault::Field("record length")))?;
+        let pointer = Pointer { at, len: len_field, check };
+        changes.push(Change::new(&record, pointer, header.time));
+        records = records.get(len..).unwrap_or_default();
+    }
+    if changes.len() != header.record_count as usize {
+        let fault = Fault::Field("record count");
+        return Err(Corruption {
+            part: Part::Frame,
+            at: at.saturating_sub(HEADER_LEN as u64),
+            fault,
+        });
+    }
+    Ok(changes)
+}
+
+/// The group that is being read.
+#[derive(Default)]
+struct Group {
+    number: u64,
+    len: u64,
+    open: bool,
+    changes: Vec<Change>,
+}
+
+impl Group {
+    fn add(&mut self, header: &FrameHeader, len: u64, changes: Vec<Change>) -> Result<(), Fault> {
+        if header.first {
+            // What is left of an unfinished group was never acknowledged.
+            *self = Self { number: header.number, open: true, ..Self::default() };
+        }
+        let belongs = self.open && header.group == self.number && (header.first || !header.mount);
+        self.len = self.len.saturating_add(len);
+        if !belongs || self.len > UNFLUSHED_MAX {
+            return Err(Fault::Field("group"));
+        }
+        self.changes.extend(changes);
+        self.open = !header.last;
+        Ok(())
+    }
+}
+
+fn at_point(layout: &Layout, point: &ChainPoint, fault: Fault) -> Corruption {
+    Corruption { part: Part::Frame, at: point.at(layout), fault }
+}
+
+fn at_point_of(layout: &Layout, header: &FrameHeader, fault: Fault) -> Corruption {
+    let at = layout.at(header.place.segment, header.place.block);
+    Corruption { part: Part::Frame, at, fault }
+}

@@ -1,0 +1,174 @@
+//! The two slots of the superblock and their copies.
+//!
+//! Invariants:
+//! - The newest state is never overwritten: a new one goes to the other slot, all copies at once,
+//!   and is flushed before anything relies on it.
+//! - One good copy of the newest slot is enough. If a slot has none, that alone is no damage (a
+//!   crash can tear a flip); frames that name a newer checkpoint make it damage (`beyond`).
+
+use super::disk::Disk;
+use crate::device::BlockDevice;
+use crate::error::{Corruption, Error, Fault, Part};
+use crate::format::PAGE_LEN;
+use crate::format::layout::BLOCK_LEN_MAX;
+use crate::format::superblock::{LEN, Superblock, Unreadable};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// A blank device has zeros here: every common file system, partition table and volume manager
+/// leaves a mark within it.
+const BLANK_LEN: u64 = 1 << 20;
+const BLANK_CHUNK: u64 = 64 << 10;
+
+/// The state in force, and the slot that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Newest {
+    pub(crate) superblock: Superblock,
+    pub(crate) slot: u8,
+}
+
+/// What was seen while looking for the newest state.
+#[derive(Default)]
+struct Seen {
+    newest: Option<Newest>,
+    damaged: Option<Corruption>,
+    newer_version: bool,
+}
+
+impl Seen {
+    fn newest(self) -> Result<Newest, Error> {
+        if self.newer_version {
+            return Err(Error::Unsupported("a store of a newer format version"));
+        }
+        match (self.newest, self.damaged) {
+            (Some(newest), _) => Ok(newest),
+            (None, Some(corruption)) => Err(corruption.into()),
+            (None, None) => Err(Error::NotFormatted),
+        }
+    }
+}
+
+/// Finds the state in force.
+pub(crate) fn read<D: BlockDevice>(disk: &Disk<D>) -> Result<Newest, Error> {
+    let mut seen = Seen::default();
+    // The distance of the pages depends on the block size, which the first copy tells. If it is
+    // lost, all distances are tried.
+    look(disk, &mut seen, 0, 0, 0)?;
+    let pages: Vec<u64> = match &seen.newest {
+        Some(first) => vec![first.superblock.layout.page_len()],
+        None => (PAGE_LEN.ilog2()..=BLOCK_LEN_MAX.ilog2()).map(|log| 1 << log).collect(),
+    };
+    for page in pages {
+        for (number, slot, copy) in [(1, 1, 0), (2, 0, 1), (3, 1, 1)] {
+            look(disk, &mut seen, page * number, slot, copy)?;
+        }
+    }
+    seen.newest()
+}
+
+/// Looks at one place where a copy may be.
+fn look<D: BlockDevice>(
+    disk: &Disk<D>,
+    seen: &mut Seen,
+    at: u64,
+    slot: u8,
+    copy: u8,
+) -> Result<(), Error> {
+    let geometry = disk.geometry();
+    let block_len = u64::from(geometry.block_size);
+    let mut buf = vec![0; LEN.max(geometry.block_size as usize)];
+    if !at.is_multiple_of(block_len) || at.saturating_add(buf.len() as u64) > geometry.size() {
+        return Ok(());
+    }
+    disk.read(at, &mut buf)?;
+    match Superblock::decode(&buf, slot, copy) {
+        Ok(superblock) => {
+            let layout = &superblock.layout;
+            let at_home = layout.superblock_at(slot, copy) == at && copy < layout.copies();
+            let older = seen
+                .newest
+                .is_some_and(|newest| newest.superblock.checkpoint >= superblock.checkpoint);
+            if at_home && !older {
+                seen.newest = Some(Newest { superblock, slot });
+            }
+        }
+        Err(Unreadable::Version) => seen.newer_version = true,
+        Err(Unreadable::Fault(fault)) => {
+            if Superblock::starts(&buf) && seen.damaged.is_none() {
+                seen.damaged = Some(Corruption { part: Part::Superblock, at, fault });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes all copies of `slot` and flushes.
+pub(crate) fn write<D: BlockDevice>(
+    disk: &Disk<D>,
+    superblock: &Superblock,
+    slot: u8,
+) -> Result<(), Error> {
+    let layout = &superblock.layout;
+    let pages: Vec<(u64, Vec<u8>)> = (0..layout.copies())
+        .map(|copy| {
+            let mut page = superblock.encode(slot, copy);
+            page.resize(page.len().max(layout.block_len as usize), 0);
+            (layout.superblock_at(slot, copy), page)
+        })
+        .collect();
+    disk.write_many(pages.iter().map(|(at, page)| (*at, &page[..])))?;
+    disk.flush()
+}
+
+/// Puts the first states of a new store into both slots.
+///
+/// What stood there before stays in force until the new store is durable: the first flip goes to
+/// the slot of the older state and counts on from the newest. So a crash leaves the old store or
+/// the new one, nothing between.
+pub(crate) fn initialize<D: BlockDevice>(
+    disk: &Disk<D>,
+    superblock: &Superblock,
+) -> Result<(), Error> {
+    let (mut checkpoint, mut slot) = match read(disk) {
+        Ok(old) => (old.superblock.checkpoint, 1 - old.slot),
+        Err(Error::Device(error)) => return Err(error.into()),
+        Err(_) => (0, 0),
+    };
+    for _ in 0..2 {
+        // An old store that used the counter up can't be told from the new one: start again.
+        checkpoint = checkpoint.checked_add(1).unwrap_or(1);
+        write(disk, &Superblock { checkpoint, ..*superblock }, slot)?;
+        slot = 1 - slot;
+    }
+    Ok(())
+}
+
+/// Whether nothing is on the device yet.
+pub(crate) fn is_blank<D: BlockDevice>(disk: &Disk<D>) -> Result<bool, Error> {
+    let chunk = BLANK_CHUNK.max(u64::from(disk.geometry().block_size));
+    let len = BLANK_LEN.min(disk.geometry().size());
+    let mut at = 0;
+    let mut buf = vec![0; usize::try_from(chunk).unwrap_or(0)];
+    while at < len {
+        let this = usize::try_from(chunk.min(len - at)).unwrap_or(0);
+        let target = buf.get_mut(..this).unwrap_or_default();
+        disk.read(at, target)?;
+        if target.iter().any(|&byte| byte != 0) {
+            return Ok(false);
+        }
+        at += chunk;
+    }
+    Ok(true)
+}
+
+/// The damage that shows when a frame names a checkpoint that no slot holds: the newest state is
+/// lost, and an older one must not pass for it.
+pub(super) fn check_newest(superblock: &Superblock, named: u64) -> Result<(), Corruption> {
+    let found = superblock.checkpoint;
+    if named <= found {
+        return Ok(());
+    }
+    let slot = u8::try_from(named % 2).unwrap_or(0);
+    let at = superblock.layout.superblock_at(slot, 0);
+    Err(Corruption { part: Part::Superblock, at, fault: Fault::Older { found, named } })
+}

@@ -1,0 +1,154 @@
+//! The store: the contract over the log.
+//!
+//! The writer's lock is held for the whole of a writing call, device included, so that what it
+//! checked still holds when it commits. The index's lock is held only to look and to apply: readers
+//! never wait for the device on behalf of a writer. Changes are applied after the flush: what a
+//! reader sees is durable.
+
+mod apply;
+mod create;
+mod digest;
+mod info;
+mod options;
+mod read;
+mod recovery;
+mod rename;
+mod seed;
+mod write;
+
+use crate::clock::Clock;
+use crate::device::{BlockDevice, Flush};
+use crate::error::Error;
+use crate::format::index_key;
+use crate::format::layout::Layout;
+use crate::format::{VERSION, superblock::Superblock};
+use crate::index::Index;
+use crate::lock::Mutex;
+use crate::log::{Disk, Log};
+use alloc::boxed::Box;
+use core::fmt;
+
+pub use info::{Cut, Info, Stat};
+pub use options::{CreateOptions, OpenOptions};
+
+/// A key-value store on a block device.
+///
+/// It is `Send` and `Sync` if the device is: share it by reference, or in an `Arc`. Nothing is lost
+/// when it is dropped; [`close`](Self::close) seals the log besides.
+///
+/// ```
+/// use nerite::{CreateOptions, Key, KvRead, KvWrite, MemoryDevice, OpenOptions, Store, Timestamp};
+///
+/// let device = MemoryDevice::new(4096, 64);
+/// Store::create(&device, CreateOptions::new(0x5eed))?;
+/// let clock = || Timestamp(1_000_000_000);
+/// let store = Store::open(device, clock, OpenOptions::new(0xcafe))?;
+/// let key: Key = "/boot/count".parse()?;
+/// store.set(&key, b"1")?;
+/// assert_eq!(store.get(&key)?, b"1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Store<D> {
+    disk: Disk<D>,
+    clock: Box<dyn Clock + Send + Sync>,
+    layout: Layout,
+    read_only: bool,
+    cut: Option<Cut>,
+    log: Mutex<Log>,
+    index: Mutex<Index>,
+}
+
+impl<D: BlockDevice> Store<D> {
+    /// Makes an empty store on a blank device. If the power fails meanwhile, the device holds what
+    /// it held before, or the new store.
+    ///
+    /// # Errors
+    /// [`Error::NotBlank`] if there is anything in the first MiB of the device and the options do
+    /// not force it; [`Error::TooSmall`]; [`Error::Unsupported`] block sizes; [`Error::ReadOnly`];
+    /// [`Error::Device`].
+    pub fn create(device: &D, options: CreateOptions) -> Result<(), Error> {
+        create::create(device, &options)
+    }
+
+    /// Opens the store on a device. This writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFormatted`] if there is none; [`Error::DeviceChanged`] if the device has become
+    /// smaller; [`Error::Unsupported`] if the store is of a newer version, or needs what the device
+    /// lacks; [`Error::ReadOnly`] if the device can't be written and the options do not say so;
+    /// [`Error::Corrupt`] if anything durable is missing; [`Error::Device`].
+    pub fn open(
+        device: D,
+        clock: impl Clock + Send + Sync + 'static,
+        options: OpenOptions,
+    ) -> Result<Self, Error> {
+        let disk = Disk::new(device)?;
+        let recovery::Recovered { log, index, cut } = recovery::recover(&disk, &options)?;
+        Ok(Self {
+            disk,
+            clock: Box::new(clock),
+            layout: log.superblock().layout,
+            read_only: options.read_only,
+            cut,
+            log: Mutex::new(log),
+            index: Mutex::new(index),
+        })
+    }
+
+    /// What was decided when the store was made, and where it stands.
+    #[must_use]
+    pub fn info(&self) -> Info {
+        let log = self.log.lock();
+        let Superblock { uuid, checkpoint, layout, .. } = *log.superblock();
+        Info {
+            version: VERSION,
+            uuid,
+            block_size: layout.block_len,
+            block_count: layout.block_count,
+            segment_size: layout.segment_len(),
+            segment_count: layout.segment_count,
+            checkpoint,
+            epoch: log.point().epoch,
+            flush: self.flush_kind(),
+            value_len_max: log.value_len_max(index_key::LEN_MAX),
+        }
+    }
+
+    /// What the store holds and how much room it has.
+    #[must_use]
+    pub fn stat(&self) -> Stat {
+        let log = self.log.lock();
+        Stat {
+            keys: self.index.lock().len(),
+            live_bytes: log.segments.live(),
+            used_bytes: log.used_bytes(),
+            free_bytes: log.free_bytes(),
+            next_frame: log.point().number,
+            cut: self.cut,
+        }
+    }
+
+    /// Seals the log, so that damage to any of its frames shows from now on, and gives the device
+    /// back. A store that this mount has not written to is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] after a failed write; [`Error::Stolen`] if another writer has sealed it
+    /// meanwhile; [`Error::Device`]. What was acknowledged is durable all the same.
+    pub fn close(self) -> Result<D, Error> {
+        if !self.read_only {
+            self.log.lock().seal(&self.disk)?;
+        }
+        Ok(self.disk.into_device())
+    }
+
+    fn flush_kind(&self) -> Flush {
+        self.disk.geometry().flush
+    }
+}
+
+impl<D> fmt::Debug for Store<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = (&self.layout, self.read_only, self.cut);
+        f.debug_tuple("Store").field(&fields).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! Opening: from a device to a log and an index.
+//!
+//! Invariants:
+//! - Opening writes nothing.
+//! - Before a writing open claims that anything is durable it flushes: what it read may have been
+//!   in a cache only.
+
+use super::apply::apply;
+use super::info::Cut;
+use super::options::OpenOptions;
+use super::seed::mix;
+use crate::device::{BlockDevice, Flush, Geometry};
+use crate::error::Error;
+use crate::format::superblock::Superblock;
+use crate::index::Index;
+use crate::log::{self, Disk, Log, Segments, superblocks};
+
+/// What was found on the device.
+pub(super) struct Recovered {
+    pub(super) log: Log,
+    pub(super) index: Index,
+    pub(super) cut: Option<Cut>,
+}
+
+/// Opens in four steps: the newest superblock, the tail behind it, what lies beyond the tail's end,
+/// and a flush.
+pub(super) fn recover<D: BlockDevice>(
+    disk: &Disk<D>,
+    options: &OpenOptions,
+) -> Result<Recovered, Error> {
+    let newest = superblocks::read(disk)?;
+    let superblock = &newest.superblock;
+    check_supported(superblock, disk.geometry(), options)?;
+    let mut segments = Segments::new(superblock.layout);
+    let mut index = Index::default();
+    let end = log::replay(disk, superblock, &mut segments, |segments, change| {
+        apply(&mut index, segments, change);
+    })?;
+    let beyond = log::look_beyond(disk, superblock, &segments, &end)?;
+    let cut = (beyond > 0).then(|| Cut {
+        at: end.at(&superblock.layout),
+        frame: end.number,
+        frames_beyond: beyond,
+    });
+    if !options.read_only {
+        disk.flush()?;
+    }
+    // The state that the mount starts from takes part, so that two mounts of one seed differ too
+    // wherever they follow each other.
+    let epoch = mix(options.seed, end.number ^ end.epoch.rotate_left(32));
+    let log = Log::new(newest, end, segments, epoch, cut.is_some());
+    Ok(Recovered { log, index, cut })
+}
+
+fn check_supported(
+    superblock: &Superblock,
+    geometry: &Geometry,
+    options: &OpenOptions,
+) -> Result<(), Error> {
+    if superblock.flags.incompatible != 0 {
+        return Err(Error::Unsupported("a store with features that this version does not know"));
+    }
+    let layout = &superblock.layout;
+    if layout.len() > geometry.size() {
+        return Err(Error::DeviceChanged { expected: layout.len(), actual: geometry.size() });
+    }
+    if layout.block_len < geometry.block_size {
+        return Err(Error::Unsupported("a store of smaller blocks than the device's"));
+    }
+    if options.read_only {
+        return Ok(());
+    }
+    if geometry.read_only {
+        return Err(Error::ReadOnly);
+    }
+    if superblock.flags.read_only_compatible != 0 {
+        return Err(Error::Unsupported(
+            "writing to a store with features that this version does not know",
+        ));
+    }
+    if geometry.flush == Flush::Unavailable && !options.without_flush {
+        return Err(Error::Unsupported("writing to a device without a working flush"));
+    }
+    Ok(())
+}

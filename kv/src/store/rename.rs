@@ -1,0 +1,132 @@
+//! `rename`: where it leads, and the group that does it.
+
+use super::Store;
+use crate::device::BlockDevice;
+use crate::error::Error;
+use crate::format::UNFLUSHED_MAX;
+use crate::format::index_key::{IndexKey, Subtree};
+use crate::format::record::{Operation, Replaced, record_len};
+use crate::index::{Entry, Found, Index};
+use crate::key::Key;
+use crate::log::{Log, Pending, Reserve};
+use alloc::vec::Vec;
+
+/// A rename that the contract allows and that changes something.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Move {
+    /// The key that the source gets.
+    target: Key,
+    what: Moved,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Moved {
+    /// A value, onto another one if there is one.
+    Value {
+        entry: Entry,
+        over: Option<Entry>,
+    },
+    Dictionary,
+}
+
+/// Where `source` goes; `None` if that is where it is.
+pub(super) fn resolve(index: &Index, source: &Key, dest: &Key) -> Result<Option<Move>, Error> {
+    let found = index.find(source);
+    if matches!(found, Found::Nothing | Found::BelowValue(_)) {
+        return Err(Error::NotFound(source.clone()));
+    }
+    if dest == source {
+        return Ok(None);
+    }
+    if dest.starts_with(source) {
+        return Err(Error::RenameSourcePrefix { source: source.clone(), dest: dest.clone() });
+    }
+    let target = match (index.find(dest), source.basename()) {
+        (Found::Dictionary, Some(name)) => dest.join(name)?,
+        _ => dest.clone(),
+    };
+    if target == *source {
+        return Ok(None);
+    }
+    let what = match (found, index.find(&target)) {
+        (_, Found::BelowValue(above)) => return Err(Error::DictionaryExpected(above)),
+        (Found::Value(entry), Found::Nothing) => Moved::Value { entry, over: None },
+        (Found::Value(entry), Found::Value(over)) => Moved::Value { entry, over: Some(over) },
+        (Found::Value(_), Found::Dictionary) => return Err(Error::ValueExpected(target)),
+        (_, Found::Nothing) => Moved::Dictionary,
+        (_, Found::Value(_)) => return Err(Error::ValueExpected(source.clone())),
+        (_, Found::Dictionary) => return Err(Error::AlreadyPresent(target)),
+    };
+    Ok(Some(Move { target, what }))
+}
+
+/// A value under its new key.
+struct Copied {
+    from: IndexKey,
+    to: IndexKey,
+    entry: Entry,
+    /// What the new key held before.
+    replaced: Option<Replaced>,
+}
+
+impl<D: BlockDevice> Store<D> {
+    /// Commits the move as one group: the old keys go, the new ones come with the same bytes and
+    /// times.
+    pub(super) fn move_to(&self, log: &mut Log, source: &Key, moved: &Move) -> Result<(), Error> {
+        let old = IndexKey::path(source);
+        let below = Subtree::of(source);
+        let (removal, copies) = match &moved.what {
+            Moved::Value { entry, over } => {
+                let operation = Operation::Remove { key: old.as_bytes() };
+                let replaced = log.segments.replaced(entry.record);
+                let over = over.and_then(|over| log.segments.replaced(over.record));
+                let to = IndexKey::path(&moved.target);
+                let copy = Copied { from: old.clone(), to, entry: *entry, replaced: over };
+                (Pending { operation, modified: None, replaced }, [copy].into())
+            }
+            Moved::Dictionary => {
+                let operation = Operation::RemoveRange { from: &below.from, to: &below.to };
+                let copies = self.copies(source, &moved.target)?;
+                (Pending { operation, modified: None, replaced: None }, copies)
+            }
+        };
+        check_group(log, &copies)?;
+        let values = copies.iter().map(|copy| self.fetch(&copy.from, &copy.entry));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let sets = copies.iter().zip(&values).map(|(copy, value)| Pending {
+            operation: Operation::Set { key: copy.to.as_bytes(), value },
+            modified: Some(copy.entry.modified),
+            replaced: copy.replaced,
+        });
+        let operations: Vec<_> = core::iter::once(removal).chain(sets).collect();
+        self.commit(log, &operations, Reserve::Keep)
+    }
+
+    /// Everything below `source`, with its key below `target`.
+    fn copies(&self, source: &Key, target: &Key) -> Result<Vec<Copied>, Error> {
+        let values = self.values_below(source).into_iter();
+        let copies = values.filter_map(|(from, entry)| {
+            let to = from.to_key().rebase(source, target)?;
+            let to = to.map(|key| IndexKey::path(&key)).map_err(Error::from);
+            Some(to.map(|to| Copied { from, to, entry, replaced: None }))
+        });
+        copies.collect()
+    }
+}
+
+/// Refuses what no group of this store can hold, before the values are read.
+fn check_group(log: &Log, copies: &[Copied]) -> Result<(), Error> {
+    let mut size = 0u64;
+    for copy in copies {
+        let key_len = copy.to.as_bytes().len();
+        let limit = log.value_len_max(key_len);
+        if copy.entry.size > limit {
+            return Err(Error::TooLarge { size: copy.entry.size, limit });
+        }
+        size = size.saturating_add(record_len(key_len, copy.entry.size, true));
+    }
+    if size > UNFLUSHED_MAX {
+        return Err(Error::TooLarge { size, limit: UNFLUSHED_MAX });
+    }
+    Ok(())
+}

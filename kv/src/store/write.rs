@@ -1,0 +1,147 @@
+//! Writing: `KvWrite`. Each call checks the contract against the index, makes one group of
+//! operations of it, and commits that.
+
+use super::Store;
+use super::apply::apply;
+use super::rename;
+use crate::clock::Timestamp;
+use crate::device::BlockDevice;
+use crate::error::Error;
+use crate::format::index_key::{IndexKey, Subtree};
+use crate::format::record::Operation;
+use crate::index::{Entry, Found};
+use crate::key::Key;
+use crate::lock::Guard;
+use crate::log::{Log, Pending, Reserve};
+use crate::traits::KvWrite;
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl<D: BlockDevice> Store<D> {
+    /// The right to write: nobody else writes while it is held.
+    pub(super) fn writer(&self) -> Result<Guard<'_, Log>, Error> {
+        if self.read_only {
+            return Err(Error::ReadOnly);
+        }
+        let log = self.log.lock();
+        log.check()?;
+        Ok(log)
+    }
+
+    /// Makes the operations durable, all of them, and then visible.
+    pub(super) fn commit(
+        &self,
+        log: &mut Log,
+        operations: &[Pending<'_>],
+        reserve: Reserve,
+    ) -> Result<(), Error> {
+        let changes = log.append(&self.disk, self.clock.now(), operations, reserve)?;
+        let mut index = self.index.lock();
+        for change in changes {
+            apply(&mut index, &mut log.segments, change);
+        }
+        Ok(())
+    }
+
+    /// What `key` holds now, if it may be given a value.
+    fn settable(&self, key: &Key) -> Result<Option<Entry>, Error> {
+        match self.index.lock().find(key) {
+            Found::Value(entry) => Ok(Some(entry)),
+            Found::Nothing => Ok(None),
+            Found::Dictionary => Err(Error::ValueExpected(key.clone())),
+            Found::BelowValue(above) => Err(Error::DictionaryExpected(above)),
+        }
+    }
+
+    /// Commits `value` in place of `old`.
+    fn put(
+        &self,
+        log: &mut Log,
+        key: &IndexKey,
+        value: &[u8],
+        old: Option<Entry>,
+        modified: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let replaced = old.and_then(|old| log.segments.replaced(old.record));
+        let operation = Operation::Set { key: key.as_bytes(), value };
+        self.commit(log, &[Pending { operation, modified, replaced }], Reserve::Keep)
+    }
+}
+
+/// Refuses a value that no commit of this store can hold, before anything is made of it.
+fn check_size(log: &Log, key: &IndexKey, size: u64) -> Result<(), Error> {
+    let limit = log.value_len_max(key.as_bytes().len());
+    if size > limit { Err(Error::TooLarge { size, limit }) } else { Ok(()) }
+}
+
+impl<D: BlockDevice> KvWrite for Store<D> {
+    fn set(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
+        let mut log = self.writer()?;
+        let old = self.settable(key)?;
+        let key = IndexKey::path(key);
+        check_size(&log, &key, value.len() as u64)?;
+        self.put(&mut log, &key, value, old, None)
+    }
+
+    fn set_partial(&self, key: &Key, offset: u64, data: &[u8]) -> Result<(), Error> {
+        let mut log = self.writer()?;
+        let old = self.settable(key)?;
+        let key = IndexKey::path(key);
+        let size = old.map_or(0, |old| old.size);
+        let start = offset.min(size);
+        let end = start.saturating_add(data.len() as u64);
+        check_size(&log, &key, size.max(end))?;
+        let mut value = match &old {
+            Some(old) => self.fetch(&key, old)?,
+            None => Vec::new(),
+        };
+        let start = usize::try_from(start).unwrap_or(value.len());
+        let end = start.saturating_add(data.len()).min(value.len());
+        value.splice(start..end, data.iter().copied());
+        self.put(&mut log, &key, &value, old, None)
+    }
+
+    fn allocate(
+        &self,
+        key: &Key,
+        size: u64,
+        last_modified: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let mut log = self.writer()?;
+        if self.settable(key)?.is_some() {
+            return Err(Error::AlreadyPresent(key.clone()));
+        }
+        let key = IndexKey::path(key);
+        check_size(&log, &key, size)?;
+        let zeros = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+        self.put(&mut log, &key, &zeros, None, last_modified)
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), Error> {
+        let mut log = self.writer()?;
+        let found = self.index.lock().find(key);
+        let (encoded, below) = (IndexKey::path(key), Subtree::of(key));
+        let (operation, replaced) = match found {
+            Found::Value(old) => {
+                let operation = Operation::Remove { key: encoded.as_bytes() };
+                (operation, log.segments.replaced(old.record))
+            }
+            Found::Dictionary
+                if self.index.lock().range(&below.from, &below.to).next().is_some() =>
+            {
+                (Operation::RemoveRange { from: &below.from, to: &below.to }, None)
+            }
+            _ => return Ok(()),
+        };
+        self.commit(&mut log, &[Pending { operation, modified: None, replaced }], Reserve::Use)
+    }
+
+    fn rename(&self, source: &Key, dest: &Key) -> Result<(), Error> {
+        let mut log = self.writer()?;
+        let resolved = rename::resolve(&self.index.lock(), source, dest)?;
+        match resolved {
+            Some(moved) => self.move_to(&mut log, source, &moved),
+            None => Ok(()),
+        }
+    }
+}

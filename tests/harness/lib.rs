@@ -1,0 +1,16 @@
+//! What the tests share: the oracle, devices that count and fail, a clock that the test moves, and
+//! a seeded generator. `README.md` beside it tells which file answers which question.
+
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod contents;
+pub mod disk;
+pub mod model;
+pub mod random;
+
+pub use clock::TestClock;
+pub use contents::{Contents, contents};
+pub use disk::{CountingDevice, Counts, Fate, Fault, SimDisk};
+pub use model::Model;
+pub use random::Random;

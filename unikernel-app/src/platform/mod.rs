@@ -1,0 +1,70 @@
+//! The machine: an x86-64 PC as QEMU makes it (q35, microvm), entered through PVH, on one CPU with
+//! interrupts off.
+
+mod clock;
+mod cmos;
+mod entropy;
+mod exit;
+mod fault;
+mod hal;
+mod heap;
+mod mmio;
+mod paging;
+mod pci;
+mod pit;
+mod port;
+pub(crate) mod serial;
+mod start_info;
+
+use alloc::string::{String, ToString};
+use core::arch::global_asm;
+use nerite_virtio::VirtioBlk;
+use start_info::StartInfo;
+use virtio_drivers::transport::SomeTransport;
+
+pub(crate) use clock::Clock;
+pub(crate) use entropy::seed;
+pub(crate) use exit::{Status, exit};
+pub(crate) use fault::provoke as provoke_fault;
+pub(crate) use serial::println;
+
+global_asm!(include_str!("boot.s"), options(att_syntax));
+
+/// A disk of this machine.
+pub(crate) type Disk = VirtioBlk<hal::Machine, SomeTransport<'static>>;
+
+/// What is there when the image begins.
+pub(crate) struct Boot {
+    pub(crate) clock: Clock,
+    pub(crate) command_line: String,
+    pub(crate) heap_size: u64,
+}
+
+/// `boot.s` comes here: `entry` is the CPU's counter when the image began.
+#[unsafe(no_mangle)]
+extern "C" fn rust_entry(start_info: u32, entry: u64) -> ! {
+    serial::Serial::start();
+    fault::catch();
+    // SAFETY: `boot.s` passes what the loader left. The heap keeps out of what it takes.
+    let Some(info) = (unsafe { StartInfo::read(start_info) }) else {
+        panic!("the loader passed no memory map (PVH version 1 is needed)");
+    };
+    assert!(info.module_count() == 0, "the image takes no modules (-initrd)");
+    let heap_size = heap::start(&info);
+    let command_line = info.command_line().to_string_lossy().into_owned();
+    crate::main(&Boot { clock: Clock::start(entry), command_line, heap_size })
+}
+
+/// The machine's first virtio disk and what to call it. Must be called once.
+pub(crate) fn disk() -> Result<(Disk, String), String> {
+    let found = if pci::present() {
+        pci::find()?.map(|(transport, name)| (SomeTransport::from(transport), name))
+    } else {
+        // SAFETY: QEMU's machine without PCI is microvm, and this is the only call.
+        let found = unsafe { mmio::find() };
+        found.map(|(transport, name)| (SomeTransport::from(transport), name))
+    };
+    let (transport, name) = found.ok_or("there is no virtio disk")?;
+    let disk = VirtioBlk::new(transport).map_err(|error| error.to_string())?;
+    Ok((disk, name))
+}
