@@ -46,7 +46,7 @@ pub(crate) struct ChainPoint {
 }
 
 /// Bytes of an encoded point.
-pub(super) const LEN: usize = 52;
+pub(super) const LEN: usize = 48;
 
 impl ChainPoint {
     /// Where the first frame of a new store goes.
@@ -133,5 +133,48 @@ impl ChainPoint {
             return Err(Fault::Field("next segment"));
         }
         Ok(point)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point() -> ChainPoint {
+        let open = Some(Place { segment: 3, block: 4 });
+        ChainPoint {
+            open,
+            generation: 5,
+            next_segment: Some(6),
+            number: 7,
+            epoch: 8,
+            previous_check: 9,
+            sequence: 10,
+        }
+    }
+
+    fn read(point: &ChainPoint) -> Result<ChainPoint, Fault> {
+        let mut bytes = Vec::new();
+        point.put(&mut bytes);
+        assert_eq!(bytes.len(), LEN);
+        let layout = Layout::divide(4 << 20, 4096).ok_or(Fault::Field("layout"))?;
+        ChainPoint::read(&mut Reader::new(&bytes), &layout)
+    }
+
+    #[test]
+    fn comes_back() {
+        for point in [point(), ChainPoint::first(1), ChainPoint { next_segment: None, ..point() }] {
+            assert_eq!(read(&point), Ok(point));
+        }
+    }
+
+    #[test]
+    fn what_lies_outside_the_log_is_refused() {
+        let open = |segment, block| ChainPoint { open: Some(Place { segment, block }), ..point() };
+        for point in [open(255, 1), open(0, 5), open(0, 0)] {
+            assert_eq!(read(&point), Err(Fault::Field("tail start")));
+        }
+        let next = ChainPoint { next_segment: Some(255), ..point() };
+        assert_eq!(read(&next), Err(Fault::Field("next segment")));
     }
 }

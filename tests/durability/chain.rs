@@ -1,0 +1,221 @@
+//! The chain: what counts as its next frame, and what its end means.
+
+use super::{
+    BLOCK, changed_blocks, flip_bit, held, image, key, new_disk, open, try_open, value_of,
+    written_by_sets,
+};
+use nerite::{
+    BlockDevice, DeviceError, DeviceErrorKind, Error, Fault, Geometry, KvWrite, Part, ReadRequest,
+    WriteRequest,
+};
+use nerite_tests::SimDisk;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[test]
+fn a_torn_frame_is_cut_and_what_was_acknowledged_before_stays() {
+    let disk = new_disk();
+    let store = open(&disk, 2);
+    store.set(&key("a"), b"old").unwrap();
+    let before = image(&disk);
+    store.set(&key("a"), &[5; 3000]).unwrap();
+    let after = image(&disk);
+    let [block] = changed_blocks(&before, &after)[..] else { panic!("one block") };
+    let sectors = BLOCK as usize / 512;
+    for survivors in 0..1u32 << sectors {
+        let mut torn = before.clone();
+        for sector in (0..sectors).filter(|sector| survivors >> sector & 1 == 1) {
+            let at = block * BLOCK as usize + sector * 512;
+            torn[at..at + 512].copy_from_slice(&after[at..at + 512]);
+        }
+        let whole = torn == after;
+        let store = open(SimDisk::from_bytes(BLOCK, torn), 3);
+        let expected = if whole { vec![5; 3000] } else { b"old".to_vec() };
+        assert_eq!(value_of(&store, "a"), Some(expected), "survivors {survivors:08b}");
+        store.set(&key("b"), b"goes on").unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_frame_with_a_durable_one_behind_it_is_corrupt_not_cut() {
+    let (disk, blocks) = written_by_sets(8);
+    let (last, earlier) = blocks.split_last().unwrap();
+    for &block in earlier {
+        for offset in [0, 5, 20, 150, 4000] {
+            let mut damaged = image(&disk);
+            flip_bit(&mut damaged, block, offset);
+            let Err(Error::Corrupt(corruption)) = held(damaged) else {
+                panic!("block {block}, byte {offset}")
+            };
+            assert_eq!(corruption.part, Part::Frame);
+            assert_eq!(corruption.at, block as u64 * u64::from(BLOCK));
+            assert!(matches!(corruption.fault, Fault::Missing { .. }));
+        }
+    }
+    let mut damaged = image(&disk);
+    flip_bit(&mut damaged, *last, 20);
+    assert_eq!(held(damaged).unwrap().len(), 7, "the last flush group can't be told from a crash");
+}
+
+/// Every frame is the only one of its mount, so no later frame shares the damaged one's epoch or
+/// names it.
+#[test]
+fn a_damaged_mount_frame_is_corrupt_even_if_every_mount_wrote_one_frame() {
+    let disk = new_disk();
+    let mut blocks = Vec::new();
+    for mount in 0..4 {
+        let before = image(&disk);
+        open(&disk, 10 + mount).set(&key(&format!("{mount}")), b"x").unwrap();
+        blocks.extend(changed_blocks(&before, &image(&disk)));
+    }
+    for &block in &blocks[..3] {
+        let mut damaged = image(&disk);
+        flip_bit(&mut damaged, block, 40);
+        assert!(matches!(held(damaged), Err(Error::Corrupt(_))), "block {block}");
+    }
+}
+
+/// A value as large as a segment: the damaged frame is all that its segment holds, and the frames
+/// that testify lie in segments that only it had named.
+#[test]
+fn damage_to_a_whole_segment_is_corrupt_not_cut() {
+    let disk = new_disk();
+    let store = open(&disk, 2);
+    store.set(&key("before"), b"x").unwrap();
+    let before = image(&disk);
+    store.set(&key("large"), &[1; 15_000]).unwrap();
+    let large = changed_blocks(&before, &image(&disk));
+    store.set(&key("behind"), &[2; 15_000]).unwrap();
+    store.set(&key("last"), &[3; 15_000]).unwrap();
+    let mut damaged = image(&disk);
+    for block in large {
+        damaged[block * BLOCK as usize..][..BLOCK as usize].fill(0xA5);
+    }
+    assert!(matches!(held(damaged), Err(Error::Corrupt(_))));
+}
+
+#[test]
+fn a_frame_that_is_whole_but_of_an_older_life_does_not_chain() {
+    // The same writes by two mounts from the same state: frame 2 of the one must not follow
+    // frame 1 of the other.
+    let disk = new_disk();
+    let empty = image(&disk);
+    let write = |seed| {
+        let disk = SimDisk::from_bytes(BLOCK, empty.clone());
+        let store = open(&disk, seed);
+        store.set(&key("first"), b"x").unwrap();
+        let one = image(&disk);
+        store.set(&key("second"), b"y").unwrap();
+        (one, image(&disk))
+    };
+    let (_, longer) = write(2);
+    let (mut mixed, _) = write(3);
+    let (one, _) = write(2);
+    for block in changed_blocks(&one, &longer) {
+        let range = block * BLOCK as usize..(block + 1) * BLOCK as usize;
+        mixed[range.clone()].copy_from_slice(&longer[range]);
+    }
+    // Frame 2 testifies that frame 1 was durable, and a frame 1 is there: nothing is missing, and
+    // the ghost is not let in.
+    let store = open(SimDisk::from_bytes(BLOCK, mixed), 4);
+    assert_eq!(value_of(&store, "first"), Some(b"x".to_vec()));
+    assert_eq!(value_of(&store, "second"), None);
+}
+
+#[test]
+fn a_chain_rolls_over_segments_and_is_found_again() {
+    let disk = new_disk();
+    let mut expected = 0;
+    for mount in 0..5 {
+        let store = open(&disk, 10 + mount);
+        for _ in 0..20 {
+            let len = 1 + expected * 397 % 9000;
+            store.set(&key(&format!("{expected}")), &vec![1; len]).unwrap();
+            expected += 1;
+        }
+    }
+    assert_eq!(held(image(&disk)).unwrap().len(), expected);
+}
+
+#[test]
+fn a_log_of_other_segments_than_it_names_is_refused() {
+    // Two segments of the log swapped: each frame says where it lies.
+    let (disk, blocks) = written_by_sets(4);
+    let mut swapped = image(&disk);
+    let (left, right) = (blocks[1] * BLOCK as usize, blocks[2] * BLOCK as usize);
+    let (head, tail) = swapped.split_at_mut(right);
+    head[left..left + BLOCK as usize].swap_with_slice(&mut tail[..BLOCK as usize]);
+    assert!(matches!(held(swapped), Err(Error::Corrupt(_))));
+}
+
+#[test]
+fn a_cut_is_reported_and_what_lies_beyond_is_left_for_salvage() {
+    let (disk, blocks) = written_by_sets(3);
+    assert_eq!(open(&disk, 5).stat().cut, None);
+    // A group of several frames of which the first did not survive.
+    let store = open(&disk, 6);
+    for name in 0..3 {
+        store.set(&key(&format!("d/{name}")), &[7; 12_000]).unwrap();
+    }
+    let before = image(&disk);
+    store.rename(&key("d"), &key("e")).unwrap();
+    let after = image(&disk);
+    let written = changed_blocks(&before, &after);
+    assert!(written.len() > 1);
+    let mut torn = after;
+    let first = written[0] * BLOCK as usize..(written[0] + 1) * BLOCK as usize;
+    torn[first.clone()].copy_from_slice(&before[first]);
+    let disk = SimDisk::from_bytes(BLOCK, torn);
+    let store = open(&disk, 7);
+    let cut = store.stat().cut.expect("frames lie beyond");
+    assert_eq!(cut.at, written[0] as u64 * u64::from(BLOCK));
+    assert_eq!(cut.frames_beyond, 3, "one for each value; the first held the removal");
+    assert_eq!(value_of(&store, "d/0"), Some(vec![7; 12_000]));
+    assert_eq!(value_of(&store, "e/0"), None);
+    store.set(&key("after"), b"x").unwrap();
+    let store = open(&disk, 8);
+    assert_eq!(value_of(&store, "after"), Some(b"x".to_vec()));
+    assert_eq!(value_of(&store, "k0"), Some(vec![0; 100]));
+    assert!(!blocks.is_empty());
+}
+
+/// A disk of which one read fails.
+struct OneReadFails {
+    disk: SimDisk,
+    /// Reads that still work before it.
+    left: AtomicU64,
+}
+
+impl BlockDevice for OneReadFails {
+    fn geometry(&self) -> Geometry {
+        self.disk.geometry()
+    }
+    fn read(&self, requests: &mut [ReadRequest<'_>]) -> Result<(), DeviceError> {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return Err(DeviceError::new(DeviceErrorKind::Io, None));
+        }
+        self.disk.read(requests)
+    }
+    fn write(&self, requests: &[WriteRequest<'_>]) -> Result<(), DeviceError> {
+        self.disk.write(requests)
+    }
+    fn flush(&self) -> Result<(), DeviceError> {
+        self.disk.flush()
+    }
+}
+
+#[test]
+fn a_read_that_fails_while_opening_is_an_error_never_an_end() {
+    let (disk, _) = written_by_sets(6);
+    let image = image(&disk);
+    let mut failures = 0;
+    loop {
+        let disk = SimDisk::from_bytes(BLOCK, image.clone());
+        let disk = OneReadFails { disk, left: AtomicU64::new(failures) };
+        match try_open(disk, 3) {
+            Err(Error::Device(_)) => failures += 1,
+            Ok(store) => break assert_eq!(store.stat().keys, 6),
+            Err(error) => panic!("read {failures}: {error}"),
+        }
+    }
+    assert!(failures > 5, "{failures} reads failed");
+}

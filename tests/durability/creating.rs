@@ -1,0 +1,122 @@
+//! Making stores: on blank devices, over others, with power failing meanwhile.
+
+use super::{BLOCK, BLOCKS, held, image, key, new_disk, open, try_open};
+use nerite::{BlockDevice, CreateOptions, Error, KvWrite, Store, WriteRequest};
+use nerite_tests::disk::{Call, Pending, Repeat};
+use nerite_tests::{Fate, Fault, SimDisk, contents};
+
+#[test]
+fn only_a_blank_device_is_taken_unless_forced() {
+    // Where file systems and partition tables leave their marks, up to btrfs at 64 KiB.
+    for at in [0, 510, 1024, 4086, 65536 + 64] {
+        let mut bytes = vec![0; (BLOCK * BLOCKS) as usize];
+        bytes[at] = 1;
+        let disk = SimDisk::from_bytes(BLOCK, bytes);
+        let before = image(&disk);
+        let refused = Store::create(&disk, CreateOptions::new(1));
+        assert!(matches!(refused, Err(Error::NotBlank)), "byte {at}: {refused:?}");
+        assert_eq!(image(&disk), before);
+        assert!(matches!(try_open(&disk, 1), Err(Error::NotFormatted)));
+        Store::create(&disk, CreateOptions::new(1).force(true)).unwrap();
+        open(&disk, 2);
+    }
+}
+
+#[test]
+fn a_blank_device_holds_no_store_and_a_small_one_takes_none() {
+    assert!(matches!(try_open(SimDisk::new(BLOCK, BLOCKS), 1), Err(Error::NotFormatted)));
+    let small = SimDisk::new(512, 127);
+    let refused = Store::create(&small, CreateOptions::new(1));
+    assert!(matches!(refused, Err(Error::TooSmall { size: 65024, minimum: 65536 })), "{refused:?}");
+    let smallest = SimDisk::new(512, 128);
+    Store::create(&smallest, CreateOptions::new(1)).unwrap();
+    open(&smallest, 2).set(&key("a"), b"x").unwrap();
+    assert_eq!(contents(&open(&smallest, 3)).len(), 1);
+}
+
+/// A store made over another: with power lost at either flush, whatever reached the disk, there is
+/// the old store with all it held, or the new one, empty.
+#[test]
+fn power_lost_while_a_store_is_made_over_another_leaves_one_of_them() {
+    let old = new_disk();
+    let store = open(&old, 2);
+    store.set(&key("kept"), b"x").unwrap();
+    store.close().unwrap();
+    let before = image(&old);
+    let (mut old_seen, mut new_seen) = (0, 0);
+    for flushes in 0..2 {
+        let disk = SimDisk::from_bytes(BLOCK, before.clone());
+        let (repeat, pending) = (Repeat::Forever, Pending::Kept);
+        disk.inject(Fault { call: Call::Flush, after: flushes, repeat, pending });
+        let made = Store::create(&disk, CreateOptions::new(9).force(true));
+        assert!(matches!(made, Err(Error::Device(_))));
+        // Two copies of one block each, of which the first sector says all.
+        let sectors = disk.pending();
+        let fates = [Fate::New, Fate::Old, Fate::Torn { prefix: 100 }, Fate::Garbage(3)];
+        for (one, two) in fates.iter().flat_map(|one| fates.map(|two| (*one, two))) {
+            let image = disk.crash(|sector| match sector {
+                0 => one,
+                _ if sector == sectors / 2 => two,
+                _ => Fate::Garbage(4),
+            });
+            let found = held(image).unwrap();
+            old_seen += usize::from(found.len() == 1);
+            new_seen += usize::from(found.is_empty());
+            assert!(found.len() <= 1);
+        }
+    }
+    assert!(old_seen > 0 && new_seen > 0);
+}
+
+/// The same name, and on the disk the frames of the old store with all their durable marks: none
+/// of them may pass for a loss, or for data, in the new one.
+#[test]
+fn a_store_made_again_under_the_same_name_knows_nothing_of_the_old_one() {
+    let disk = new_disk();
+    let store = open(&disk, 2);
+    (0..20).for_each(|n| store.set(&key(&format!("{n}")), &[1; 2000]).unwrap());
+    let uuid = store.info().uuid;
+    store.close().unwrap();
+    Store::create(&disk, CreateOptions::new(3).uuid(uuid).force(true)).unwrap();
+    let store = open(&disk, 4);
+    assert!(contents(&store).is_empty());
+    assert_eq!((store.info().uuid, store.stat().cut), (uuid, None));
+    store.set(&key("new"), b"x").unwrap();
+    assert_eq!(contents(&open(&disk, 5)).len(), 1);
+}
+
+#[test]
+fn two_stores_from_the_same_writes_are_equal_byte_for_byte() {
+    let write = || {
+        let disk = new_disk();
+        let store = open(&disk, 2);
+        store.set(&key("a"), &[1; 5000]).unwrap();
+        store.rename(&key("a"), &key("b")).unwrap();
+        store.close().unwrap();
+        image(&disk)
+    };
+    assert_eq!(write(), write());
+}
+
+#[test]
+fn every_block_size_works_on_every_device_that_allows_it() {
+    for (device, block) in [(512, 512), (512, 4096), (512, 65536), (4096, 4096), (4096, 8192)] {
+        let disk = SimDisk::new(device, (4 << 20) / device);
+        Store::create(&disk, CreateOptions::new(1).block_size(block)).unwrap();
+        let store = open(&disk, 2);
+        store.set(&key("a"), &[3; 5000]).unwrap();
+        store.close().unwrap();
+        let store = open(&disk, 3);
+        assert_eq!(store.info().block_size, block);
+        assert_eq!(super::value_of(&store, "a"), Some(vec![3; 5000]), "{device} {block}");
+    }
+    for (device, block) in [(4096, 512), (512, 256), (512, 1000), (512, 1 << 17)] {
+        let disk = SimDisk::new(device, (4 << 20) / device);
+        let refused = Store::create(&disk, CreateOptions::new(1).block_size(block));
+        assert!(matches!(refused, Err(Error::Unsupported(_))), "{device} {block}");
+        let mut page = vec![0; device as usize];
+        disk.write(&[WriteRequest { block: 0, bufs: &[&page] }]).unwrap();
+        page.clear();
+        assert!(matches!(try_open(&disk, 1), Err(Error::NotFormatted)));
+    }
+}

@@ -1,0 +1,93 @@
+//! Room: what fits, what is refused, and what a full store can still do.
+
+use super::{contents, key, open, value_of};
+use nerite::{CreateOptions, Error, KvRead, KvWrite, Store};
+use nerite_tests::SimDisk;
+
+fn disk(block_size: u32, bytes: u32) -> SimDisk {
+    let disk = SimDisk::new(512, bytes / 512);
+    Store::create(&disk, CreateOptions::new(1).block_size(block_size)).unwrap();
+    disk
+}
+
+#[test]
+fn a_full_store_refuses_honestly_keeps_everything_and_still_removes() {
+    for (block_size, bytes) in [(512, 64 << 10), (4096, 64 << 10), (512, 1 << 20), (4096, 1 << 20)]
+    {
+        let disk = disk(block_size, bytes);
+        let store = open(&disk, 2);
+        let mut count = 0;
+        let refused = loop {
+            match store.set(&key(&format!("fill/{count}")), &[7; 700]) {
+                Ok(()) => count += 1,
+                Err(error) => break error,
+            }
+        };
+        let Error::NoSpace { needed, free } = refused else { panic!("{refused}") };
+        assert!(needed > free, "{needed} {free}");
+        assert!(count >= 9, "{count} values on {bytes} bytes");
+        assert_eq!(contents(&store).len(), count);
+        drop(store);
+        let store = open(&disk, 3);
+        assert_eq!(contents(&store).len(), count, "reopened");
+        store.remove(&key("fill/0")).unwrap();
+        store.remove(&key("fill")).unwrap();
+        assert!(contents(&store).is_empty());
+        drop(store);
+        assert!(contents(&open(&disk, 4)).is_empty());
+    }
+}
+
+#[test]
+fn the_largest_value_fits_and_one_byte_more_is_too_large() {
+    for (block_size, bytes) in [(512, 64 << 10), (4096, 4 << 20), (65536, 4 << 20)] {
+        let disk = disk(block_size, bytes);
+        let store = open(&disk, 2);
+        let longest =
+            key(&["n".repeat(255), "o".repeat(255), "p".repeat(255), "q".repeat(255)].join("/"));
+        let limit = usize::try_from(store.info().value_len_max).unwrap();
+        store.set(&longest, &vec![1; limit]).unwrap();
+        assert_eq!(store.get(&longest).unwrap().len(), limit);
+        let refused = store.set(&longest, &vec![1; limit + 2]);
+        assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+        let refused = store.allocate(&key("z"), u64::MAX, None);
+        assert!(matches!(refused, Err(Error::TooLarge { size: u64::MAX, .. })), "{refused:?}");
+        let refused = store.set_partial(&longest, 10, &vec![2; limit]);
+        assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+        assert_eq!(value_of(&store, &longest.to_string()), Some(vec![1; limit]));
+    }
+}
+
+/// What `stat` counts as live is the sum of the records that keys name: it never drifts.
+#[test]
+fn live_bytes_follow_every_kind_of_change() {
+    let disk = disk(512, 1 << 20);
+    let store = open(&disk, 2);
+    assert_eq!(store.stat().live_bytes, 0);
+    store.set(&key("a/x"), &[1; 100]).unwrap();
+    let one = store.stat().live_bytes;
+    store.set(&key("a/x"), &[2; 100]).unwrap();
+    assert_eq!(store.stat().live_bytes, one);
+    store.set(&key("a/y"), &[3; 100]).unwrap();
+    assert_eq!(store.stat().live_bytes, 2 * one);
+    store.rename(&key("a/y"), &key("a/z")).unwrap();
+    let with_time = store.stat().live_bytes;
+    assert_eq!(with_time, 2 * one + 8, "a moved record carries its own time");
+    store.rename(&key("a"), &key("b")).unwrap();
+    store.set_partial(&key("b/x"), 50, &[9; 150]).unwrap();
+    store.rename(&key("b/z"), &key("b/x")).unwrap();
+    store.remove(&key("b/x")).unwrap();
+    store.set(&key("c"), b"kept").unwrap();
+    let before = store.stat();
+    assert_eq!(before.keys, 1);
+    drop(store);
+    let store = open(&disk, 3);
+    assert_eq!(store.stat().live_bytes, before.live_bytes, "replay counts as the writer did");
+    store.remove(&key("/")).unwrap();
+    assert_eq!((store.stat().keys, store.stat().live_bytes), (0, 0));
+    assert_eq!(store.stat().free_bytes + store.stat().used_bytes, {
+        let info = store.info();
+        // All but the two segments of the reserve.
+        info.segment_size * u64::from(info.segment_count - 2)
+    });
+}

@@ -1,0 +1,248 @@
+//! The bytes on the disk, as `docs/format.md` has them. A change here is a change of the format.
+
+#![forbid(unsafe_code)]
+
+use nerite::{CreateOptions, Key, KvWrite, MemoryDevice, OpenOptions, Store, Timestamp, Uuid};
+
+/// What `docs/format.md` shows as an example: a store of 64 KiB on 512-byte blocks, in which `/a/b`
+/// was set to `x`, allocated to 3 zeros below another name, moved there, and `/a` removed.
+fn example() -> Vec<u8> {
+    let device = MemoryDevice::new(512, 128);
+    let uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF);
+    let options = CreateOptions::new(1).uuid(uuid).block_size(512);
+    Store::create(&device, options).unwrap();
+    let clock = || Timestamp(0x0102_0304_0506_0708);
+    let store = Store::open(&device, clock, OpenOptions::new(2)).unwrap();
+    let key = |path: &str| path.parse::<Key>().unwrap();
+    store.set(&key("/a/b"), b"x").unwrap();
+    store.allocate(&key("/a-b"), 3, Some(Timestamp(9))).unwrap();
+    store.rename(&key("/a-b"), &key("/a/b")).unwrap();
+    store.remove(&key("/a")).unwrap();
+    store.close().unwrap();
+    device.to_bytes()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Compares field by field, so that a difference is named.
+fn assert_fields(bytes: &[u8], fields: &[(&str, &str)]) {
+    let mut at = 0;
+    for (name, expected) in fields {
+        let expected = expected.replace(' ', "");
+        let end = at + expected.len() / 2;
+        assert_eq!(hex(&bytes[at..end]), expected, "{name}, at {at}");
+        at = end;
+    }
+    assert!(bytes[at..].iter().all(|&byte| byte == 0), "zeros behind the last field, from {at} on");
+}
+
+const STORE: (&str, &str) = ("uuid", "00112233445566778899aabbccddeeff");
+const BIRTH: (&str, &str) = ("birth", "202c651b7771d9e4");
+const MADE: &str = "67ec8e65a18debbe";
+const MOUNT: &str = "f74e72e91e195983";
+const NONE: &str = "ffffffff";
+const TIME: (&str, &str) = ("time", "0807060504030201");
+
+/// The block that starts at this byte of the example.
+fn block(at: usize) -> Vec<u8> {
+    example()[at..at + 512].to_vec()
+}
+
+#[test]
+fn superblock() {
+    let limits = [
+        ("block size", "00020000"),
+        ("block count", "8000000000000000"),
+        ("blocks in a segment", "08000000"),
+        ("segments", "0e000000"),
+        ("longest frame", "00001000"),
+        ("most unflushed bytes", "0000800000000000"),
+    ];
+    let tail_start = [
+        ("open segment", NONE),
+        ("block in it", "00000000"),
+        ("its generation", "0000000000000000"),
+        ("next segment", "00000000"),
+        ("next number", "0100000000000000"),
+        ("epoch before", MADE),
+        ("check before", "00000000"),
+        ("next sequence", "0100000000000000"),
+    ];
+    // Slot B as `create` left it; slot A as `close` did.
+    let states = [
+        (4096, "ffbb6e10", "01", "0200000000000000", MADE, "0000000000000000"),
+        (0, "2ce20967", "00", "0300000000000000", MOUNT, "0400000000000000"),
+    ];
+    for (at, check, slot, checkpoint, epoch, must_reach) in states {
+        let head = [
+            ("magic", "4e65726974650d0a"),
+            ("check", check),
+            ("version", "0000"),
+            ("slot", slot),
+            ("copy", "00"),
+            ("check algorithm", "01"),
+            ("check length", "04"),
+            ("key limit", "0004"),
+            ("incompatible", "0000000000000000"),
+            ("read-only compatible", "0000000000000000"),
+            ("compatible", "0000000000000000"),
+            STORE,
+            BIRTH,
+        ];
+        let state = [("checkpoint", checkpoint), ("epoch", epoch), ("must reach", must_reach)];
+        assert_fields(&block(at), &[&head[..], &limits, &state, &tail_start].concat());
+    }
+}
+
+/// What two frames of the example differ in.
+struct Frame {
+    checks: [&'static str; 2],
+    flags: &'static str,
+    previous_epoch: &'static str,
+    number: &'static str,
+    previous_check: &'static str,
+    durable: &'static str,
+    sequence: &'static str,
+    records_len: &'static str,
+    records: &'static str,
+}
+
+impl Frame {
+    fn fields(&self, block: &'static str) -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("magic", "4e724672"),
+            ("frame check", self.checks[0]),
+            ("header check", self.checks[1]),
+            ("flags", self.flags),
+            ("zero", "0000"),
+            STORE,
+            BIRTH,
+            ("epoch", MOUNT),
+            ("previous epoch", self.previous_epoch),
+            ("number", self.number),
+            ("group", self.number),
+            ("generation", "0100000000000000"),
+            ("segment", "00000000"),
+            ("block", block),
+            ("next segment", "01000000"),
+            ("previous check", self.previous_check),
+            ("durable", self.durable),
+            ("checkpoint", "0200000000000000"),
+            ("sequence", self.sequence),
+            TIME,
+            ("length of the records", self.records_len),
+            ("records", self.records),
+        ]
+    }
+}
+
+#[test]
+fn frames() {
+    let mount = Frame {
+        checks: ["3619a061", "5c13e857"],
+        flags: "0700",
+        previous_epoch: MADE,
+        number: "0100000000000000",
+        previous_check: "00000000",
+        durable: "0000000000000000",
+        sequence: "0100000000000000",
+        records_len: "1f000000",
+        records: "01000000",
+    };
+    let record = [
+        ("check", "2e49ee09"),
+        ("kind: set", "01"),
+        ("flags", "00"),
+        ("key length", "0400"),
+        ("value length", "01000000"),
+        ("sequence", "0100000000000000"),
+        ("replaced segment", "0000"),
+        ("replaced length", "00000000"),
+        ("key: paths, a, separator, b", "01 61 00 62"),
+        ("value", "78"),
+    ];
+    let fields = [mount.fields("00000000"), record.into()].concat();
+    assert_fields(&block(8192), &fields);
+
+    let group = Frame {
+        checks: ["c2f78256", "c33db905"],
+        flags: "0300",
+        previous_epoch: "0000000000000000",
+        number: "0300000000000000",
+        previous_check: "b681cbf3",
+        durable: "0200000000000000",
+        sequence: "0300000000000000",
+        records_len: "47000000",
+        records: "02000000",
+    };
+    let records = [
+        ("check", "5dfd182b"),
+        ("kind: remove", "02"),
+        ("flags", "00"),
+        ("key length", "0400"),
+        ("value length", "00000000"),
+        ("sequence", "0300000000000000"),
+        ("replaced segment", "0000"),
+        ("replaced length", "29000000"),
+        ("key: `-` is one more than in ASCII", "01 61 2e 62"),
+        ("check", "4f05d6c6"),
+        ("kind: set", "01"),
+        ("flags: timed", "01"),
+        ("key length", "0400"),
+        ("value length", "03000000"),
+        ("sequence", "0400000000000000"),
+        ("replaced segment", "0000"),
+        ("replaced length", "1f000000"),
+        ("time", "0900000000000000"),
+        ("key", "01 61 00 62"),
+        ("value", "000000"),
+    ];
+    let fields = [group.fields("02000000"), records.into()].concat();
+    assert_fields(&block(8192 + 2 * 512), &fields);
+}
+
+#[test]
+fn range_removal() {
+    let removal = Frame {
+        checks: ["e23c39cc", "83ef9be8"],
+        flags: "0300",
+        previous_epoch: "0000000000000000",
+        number: "0400000000000000",
+        previous_check: "c2f78256",
+        durable: "0300000000000000",
+        sequence: "0500000000000000",
+        records_len: "20000000",
+        records: "01000000",
+    };
+    let record = [
+        ("check", "bfcf547c"),
+        ("kind: remove range", "03"),
+        ("flags", "00"),
+        ("key length", "0300"),
+        ("value length", "03000000"),
+        ("sequence", "0500000000000000"),
+        ("replaced segment", "0000"),
+        ("replaced length", "00000000"),
+        ("from: paths, a, separator", "01 61 00"),
+        ("to", "01 61 01"),
+    ];
+    let fields = [removal.fields("03000000"), record.into()].concat();
+    assert_fields(&block(8192 + 3 * 512), &fields);
+}
+
+/// The magic, the checks and the places of the example's frames tell that nothing else was written.
+#[test]
+fn nothing_else_is_on_the_disk() {
+    let image = example();
+    let written = image.chunks(512).enumerate();
+    let written = written.filter(|(_, block)| block.iter().any(|&byte| byte != 0));
+    let blocks: Vec<usize> = written.map(|(number, _)| number).collect();
+    assert_eq!(blocks, [0, 8, 16, 17, 18, 19]);
+}
+
+#[test]
+fn key_limit_is_1024() {
+    assert_eq!(Key::LEN_MAX, 0x400);
+}
