@@ -399,6 +399,25 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_is_refused_and_not_waited_for() {
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(matches!(FileDevice::open_read_only(&path), Err(OpenError::NotADevice)));
+        assert!(matches!(FileDevice::open(&path), Err(OpenError::NotADevice)));
+    }
+
+    #[test]
+    fn a_flush_that_fails_is_reported() {
+        // A pipe is the simplest thing that can't be flushed.
+        let (pipe, _writer) = io::pipe().unwrap();
+        let file = File::from(std::os::fd::OwnedFd::from(pipe));
+        let device = FileDevice { file, geometry: Geometry::new(512, 8) };
+        assert_eq!(device.flush().unwrap_err().kind(), DeviceErrorKind::Io);
+    }
+
+    #[test]
     fn one_writer_or_many_readers() {
         let (dir, writer) = new_device(4);
         let path = dir.path().join("image");

@@ -23,7 +23,8 @@
 //! The locks of the guest are those of QEMU 7.2 and 10 for virtio-blk on a raw image.
 //!
 //! The kernel drops these locks with the last descriptor, however the process ends: there is no
-//! lock file that could be left behind. They guard nothing on network file systems that don't pass
+//! lock file that could be left behind. (A process that another thread is starting has a descriptor
+//! too, until it runs its program.) They guard nothing on network file systems that don't pass
 //! locks on, and nothing against a QEMU that was told `locking=off`.
 
 use crate::error::OpenError;

@@ -1,12 +1,14 @@
 //! The tool, the file device and a real QEMU keep each other off an image.
 //!
 //! QEMU runs stopped (`-S`): it has opened the image as for a guest, and no guest is needed.
+//!
+//! One test runs at a time: until a new process runs its program it holds the locks of this one.
 
 use nerite_hostfs::{FileDevice, OpenError};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 use tempfile::{TempDir, tempdir};
@@ -14,6 +16,13 @@ use tempfile::{TempDir, tempdir};
 const QEMU: &str = "qemu-system-x86_64";
 /// Nothing takes this long; it only keeps a QEMU that hangs from hanging the tests.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// To be held by every test for as long as it runs.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A test that failed has not spoilt anything for the next one.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A QEMU that has the image open, until it is dropped.
 struct Guest(Child);
@@ -95,6 +104,7 @@ fn assert_in_use(image: &Path, verb: &[&str], arguments: &[&str]) {
 
 #[test]
 fn a_guest_that_writes_keeps_every_command_out() {
+    let _alone = alone();
     let (_dir, image) = image();
     // Alone, and sharing the write permission with other guests.
     for device_options in ["", ",share-rw=on"] {
@@ -116,6 +126,7 @@ fn a_guest_that_writes_keeps_every_command_out() {
 
 #[test]
 fn a_guest_that_only_reads_keeps_out_writers_only() {
+    let _alone = alone();
     let (_dir, image) = image();
     assert_eq!(tool(&["set"], &image, &["k", "v"]).0, 0);
     let _guest = Guest::start(&image, ",readonly=on", "").unwrap();
@@ -125,6 +136,7 @@ fn a_guest_that_only_reads_keeps_out_writers_only() {
 
 #[test]
 fn a_writer_here_keeps_every_guest_out() {
+    let _alone = alone();
     let (_dir, image) = image();
     let device = FileDevice::open(&image).unwrap();
     for options in ["", ",readonly=on"] {
@@ -137,6 +149,7 @@ fn a_writer_here_keeps_every_guest_out() {
 
 #[test]
 fn a_reader_here_keeps_out_guests_that_write() {
+    let _alone = alone();
     let (_dir, image) = image();
     let device = FileDevice::open_read_only(&image).unwrap();
     let error = Guest::start(&image, "", "").err().expect("QEMU took a locked image");

@@ -7,8 +7,9 @@ use nerite_tests::{Fate, Fault, SimDisk, contents};
 
 #[test]
 fn only_a_blank_device_is_taken_unless_forced() {
-    // Where file systems and partition tables leave their marks, up to btrfs at 64 KiB.
-    for at in [0, 510, 1024, 4086, 65536 + 64] {
+    // Where file systems and partition tables leave their marks, from the first sector over btrfs at
+    // 64 KiB to the copy of a GUID partition table at the end.
+    for at in [0, 510, 1024, 4086, 65536 + 64, (BLOCK * BLOCKS) as usize - 512] {
         let mut bytes = vec![0; (BLOCK * BLOCKS) as usize];
         bytes[at] = 1;
         let disk = SimDisk::from_bytes(BLOCK, bytes);

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 
 #[test]
 fn awkward_values_come_back_as_they_were() {
-    let image = Image::with_store("4M");
+    // Large enough for the longest of them.
+    let image = Image::with_store("64M");
     let long = noise(100 * 1024);
     let values: [&[u8]; 8] =
         [b"", b"\0", b"\n", b"no newline", b"\xff\xfe\x80", b"-", b"a\r\nb\n\n", &long];
@@ -116,18 +117,6 @@ fn a_pipeline_copies_within_one_image() {
     assert!(get.wait().unwrap().success());
     succeeded(&set);
     assert_eq!(image.ok("get", ["to"]), b"carried over");
-}
-
-#[test]
-fn a_pipe_that_is_closed_early_ends_it_quietly_but_not_well() {
-    let image = Image::with_store("1M");
-    image.ok("set", ["k", "v"]);
-    for (verb, args) in [("get", &["k"][..]), ("ls", &[]), ("stat", &[]), ("info", &[])] {
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let output = image.command(verb, args).stdout(writer).output().unwrap();
-        assert_eq!((output.status.code(), &output.stderr[..]), (Some(4), &b""[..]), "{verb}");
-    }
 }
 
 #[test]

@@ -3,6 +3,5 @@
 mod data;
 mod image;
 mod listing;
-mod locks;
 mod refusals;
 mod run;

@@ -1,9 +1,7 @@
 //! Bad images, bad arguments and full disks: one line, the right exit code, and nothing lost.
 
 use crate::run::{ALL, Image, TOOL, failed, noise};
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
+use std::fs::{self, File};
 use std::process::Command;
 
 fn set_len(image: &Image, len: u64) {
@@ -66,11 +64,11 @@ fn an_image_that_has_grown_keeps_its_store() {
 }
 
 #[test]
-fn damage_is_found_and_placed() {
+fn damage_is_found_and_placed_even_in_what_was_written_last() {
     let image = Image::with_store("1M");
-    let value = noise(3000);
+    let value = noise(2000);
+    // Closing has sealed it; without that, damage here would pass for a crash.
     image.set("k", &value);
-    image.ok("set", ["other", "v"]);
     let mut bytes = image.bytes();
     let at = bytes.windows(64).position(|window| window == &value[1000..1064]).unwrap();
     bytes[at] ^= 1;
@@ -80,33 +78,6 @@ fn damage_is_found_and_placed() {
     bytes[at] ^= 1;
     fs::write(image.path(), &bytes).unwrap();
     assert!(image.ok("get", ["k"]) == value);
-}
-
-#[test]
-fn an_image_that_may_not_be_written_can_be_read() {
-    let image = Image::with_store("1M");
-    image.ok("set", ["k", "v"]);
-    fs::set_permissions(image.path(), Permissions::from_mode(0o444)).unwrap();
-    let directory = image.path().parent().unwrap();
-    // Root may write everything; then the tool runs as nobody, from where nobody gets at it.
-    let is_root = fs::metadata(directory).unwrap().uid() == 0;
-    fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
-    let tool = image.beside("nerite");
-    fs::copy(TOOL, &tool).unwrap();
-    let run = |verb: &str, args: &[&str]| {
-        let mut command = Command::new(&tool);
-        command.arg(verb).arg(image.path()).args(args);
-        if is_root {
-            command.uid(65534).gid(65534);
-        }
-        command.output().unwrap()
-    };
-    assert_eq!(crate::run::succeeded(&run("get", &["k"])), b"v");
-    for (verb, args) in [("set", &["k", "w"][..]), ("rm", &["k"]), ("create", &["--force"])] {
-        let message = failed(4, &run(verb, args));
-        assert!(message.ends_with("can't open it: Permission denied (os error 13)"), "{message}");
-    }
-    assert_eq!(image.ok("get", ["k"]), b"v");
 }
 
 #[test]

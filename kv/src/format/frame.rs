@@ -11,12 +11,10 @@
 //!
 //! [`ChainPoint::accepts`]: super::point::ChainPoint::accepts
 
-use super::FRAME_LEN_MAX;
 use super::bytes::{Put, Reader};
 use super::check::check;
 use super::layout::Layout;
-use super::point::{Place, put_segment, read_segment};
-use super::superblock::Superblock;
+use super::place::{Place, put_segment, read_segment};
 use crate::clock::Timestamp;
 use crate::error::Fault;
 use alloc::vec::Vec;
@@ -144,19 +142,6 @@ impl FrameHeader {
             records_len: reader.u32()?,
             record_count: reader.u32()?,
         })
-    }
-
-    /// Whether the frame is of this store, was read from where it says it lies, and stays within
-    /// its segment and the limits.
-    pub(crate) fn belongs(&self, superblock: &Superblock, place: Place) -> bool {
-        let layout = &superblock.layout;
-        let room = layout.segment_blocks.saturating_sub(place.block);
-        self.uuid == superblock.uuid
-            && self.birth == superblock.birth
-            && self.place == place
-            && self.next_segment.is_none_or(|next| next < layout.segment_count)
-            && self.len(layout) <= u64::from(FRAME_LEN_MAX)
-            && self.blocks(layout) <= room
     }
 
     /// Bytes of the frame, padding included.

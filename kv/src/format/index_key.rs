@@ -87,9 +87,13 @@ impl Subtree {
     }
 
     /// The first possible key of this dictionary behind the entry `name` and everything below it.
+    /// Bytes that are no name, as they contain `/`, compare with names as bytes too: the names
+    /// behind `a/` are those from `a0` on.
     pub(crate) fn behind(&self, name: &[u8]) -> Vec<u8> {
-        let name = name.iter().map(|&byte| rotate(byte));
-        self.from.iter().copied().chain(name).chain([SEPARATOR + 1]).collect()
+        let mut parts = name.split(|&byte| byte == b'/');
+        let first = parts.next().unwrap_or_default().iter().map(|&byte| rotate(byte));
+        let end = if parts.next().is_some() { b'/' + 1 } else { SEPARATOR + 1 };
+        self.from.iter().copied().chain(first).chain([end]).collect()
     }
 
     /// The name directly in this dictionary that leads to `key`, which is below it, and whether

@@ -11,6 +11,7 @@ mod check;
 pub(crate) mod frame;
 pub(crate) mod index_key;
 pub(crate) mod layout;
+pub(crate) mod place;
 pub(crate) mod point;
 pub(crate) mod record;
 pub(crate) mod superblock;

@@ -5,26 +5,9 @@
 use super::bytes::{Put, Reader};
 use super::frame::FrameHeader;
 use super::layout::Layout;
+use super::place::{Place, put_segment, read_segment};
 use crate::error::Fault;
 use alloc::vec::Vec;
-
-/// Encoded in place of a segment where there is none.
-const NO_SEGMENT: u32 = u32::MAX;
-
-pub(super) fn put_segment(out: &mut Vec<u8>, segment: Option<u32>) {
-    out.put_u32(segment.unwrap_or(NO_SEGMENT));
-}
-
-pub(super) fn read_segment(reader: &mut Reader<'_>) -> Result<Option<u32>, Fault> {
-    reader.u32().map(|segment| (segment != NO_SEGMENT).then_some(segment))
-}
-
-/// Where a frame starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) segment: u32,
-    pub(crate) block: u32,
-}
 
 /// Where the chain goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

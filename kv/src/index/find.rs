@@ -1,6 +1,6 @@
 //! What a key is, in the words of the contract.
 
-use super::{Entry, Index};
+use super::delta::{Entry, Index};
 use crate::format::index_key::{IndexKey, Subtree};
 use crate::key::Key;
 

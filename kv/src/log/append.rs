@@ -6,7 +6,7 @@
 //! - A commit is acknowledged after one write and one flush; `durable` moves only then.
 //! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
 
-use super::change::{Change, Pointer};
+use super::change::{Change, Pending, Pointer};
 use super::disk::Disk;
 use super::plan::{self, PlannedFrame, Reserve};
 use super::segments::Segments;
@@ -16,25 +16,10 @@ use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::frame::{FrameHeader, HEADER_LEN};
 use crate::format::point::ChainPoint;
-use crate::format::record::{self, Operation, Record, Replaced};
+use crate::format::record::{self, Record};
 use crate::format::superblock::Superblock;
 use alloc::vec;
 use alloc::vec::Vec;
-
-/// An operation that is to be committed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pending<'a> {
-    pub(crate) operation: Operation<'a>,
-    /// `None`: the time of the commit.
-    pub(crate) modified: Option<Timestamp>,
-    pub(crate) replaced: Option<Replaced>,
-}
-
-impl Pending<'_> {
-    pub(super) const fn record_len(&self) -> u64 {
-        self.operation.record_len(self.modified)
-    }
-}
 
 /// Why nothing is written any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

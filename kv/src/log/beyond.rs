@@ -10,13 +10,14 @@
 //! `docs/design.md` states as a limit.
 
 use super::disk::Disk;
-use super::frames::Frames;
+use super::frames::{Frames, header_at};
 use super::segments::Segments;
 use super::superblocks::check_newest;
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::frame::FrameHeader;
-use crate::format::point::{ChainPoint, Place};
+use crate::format::place::Place;
+use crate::format::point::ChainPoint;
 use crate::format::superblock::Superblock;
 use crate::format::{FRAME_LEN_MAX, UNFLUSHED_MAX};
 use alloc::vec;
@@ -108,9 +109,9 @@ fn first_headers<D: BlockDevice>(
         .map(|(&segment, buf)| (layout.at(segment, 0), &mut buf[..]))
         .collect();
     disk.read_many(&mut targets)?;
-    let headers = segments.iter().zip(&bufs).filter_map(|(&segment, buf)| {
-        let header = FrameHeader::decode(buf).ok()?;
-        header.belongs(superblock, Place { segment, block: 0 }).then_some(header)
-    });
+    let headers = segments
+        .iter()
+        .zip(&bufs)
+        .filter_map(|(&segment, buf)| header_at(buf, superblock, Place { segment, block: 0 }));
     Ok(headers.collect())
 }

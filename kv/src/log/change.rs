@@ -1,9 +1,24 @@
-//! What a record does to the index, without the value: the one form that live writes and replay
-//! both apply.
+//! An operation before it is committed, and what it does to the index once it is: the one form that
+//! live writes and replay both apply.
 
 use crate::clock::Timestamp;
 use crate::format::index_key::IndexKey;
 use crate::format::record::{Operation, Record, Replaced};
+
+/// An operation that is to be committed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending<'a> {
+    pub(crate) operation: Operation<'a>,
+    /// `None`: the time of the commit.
+    pub(crate) modified: Option<Timestamp>,
+    pub(crate) replaced: Option<Replaced>,
+}
+
+impl Pending<'_> {
+    pub(super) const fn record_len(&self) -> u64 {
+        self.operation.record_len(self.modified)
+    }
+}
 
 /// Where a record lies, and what proves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

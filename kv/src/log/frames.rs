@@ -3,13 +3,33 @@
 use super::disk::Disk;
 use crate::device::BlockDevice;
 use crate::error::Error;
+use crate::format::FRAME_LEN_MAX;
 use crate::format::frame::FrameHeader;
-use crate::format::point::Place;
+use crate::format::place::Place;
 use crate::format::superblock::Superblock;
 use alloc::vec::Vec;
 
 /// Bytes that are read at once while frames follow each other.
 const READ_AHEAD: u64 = 128 << 10;
+
+/// The header that `bytes`, read from `place`, start with, if the frame is of this store, lies where
+/// it says, and stays within its segment and the limits.
+pub(super) fn header_at(
+    bytes: &[u8],
+    superblock: &Superblock,
+    place: Place,
+) -> Option<FrameHeader> {
+    let layout = &superblock.layout;
+    let room = layout.segment_blocks.saturating_sub(place.block);
+    let header = FrameHeader::decode(bytes).ok()?;
+    let belongs = header.uuid == superblock.uuid
+        && header.birth == superblock.birth
+        && header.place == place
+        && header.next_segment.is_none_or(|next| next < layout.segment_count)
+        && header.len(layout) <= u64::from(FRAME_LEN_MAX)
+        && header.blocks(layout) <= room;
+    belongs.then_some(header)
+}
 
 /// A reader of frames, forwards through a segment.
 pub(super) struct Frames<'a, D> {
@@ -29,8 +49,7 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
     pub(super) fn header(&mut self, place: Place) -> Result<Option<FrameHeader>, Error> {
         let superblock = self.superblock;
         let bytes = self.read(place, u64::from(superblock.layout.block_len))?;
-        let header = FrameHeader::decode(bytes).ok();
-        Ok(header.filter(|header| header.belongs(superblock, place)))
+        Ok(header_at(bytes, superblock, place))
     }
 
     /// The records and the check of the frame of this header, if it is valid.

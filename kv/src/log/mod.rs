@@ -13,9 +13,9 @@ mod seal;
 mod segments;
 pub(crate) mod superblocks;
 
-pub(crate) use append::{Log, Pending};
+pub(crate) use append::Log;
 pub(crate) use beyond::look_beyond;
-pub(crate) use change::{Change, Pointer, What};
+pub(crate) use change::{Change, Pending, Pointer, What};
 pub(crate) use disk::Disk;
 pub(crate) use fetch::fetch;
 pub(crate) use plan::Reserve;

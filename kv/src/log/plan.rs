@@ -3,12 +3,13 @@
 //! Invariant: a commit is admitted only if the log still has the reserve behind it, so that a full
 //! store can always remove.
 
-use super::append::Pending;
+use super::change::Pending;
 use super::segments::Segments;
 use crate::error::Error;
 use crate::format::frame::HEADER_LEN;
 use crate::format::layout::Layout;
-use crate::format::point::{ChainPoint, Place};
+use crate::format::place::Place;
+use crate::format::point::ChainPoint;
 use crate::format::{FRAME_LEN_MAX, UNFLUSHED_MAX};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -86,17 +87,27 @@ pub(super) fn free_bytes(layout: &Layout, segments: &Segments, point: &ChainPoin
     (u64::from(left) * layout.segment_len()).saturating_add(open)
 }
 
+/// What is missing: all that the operations take when they are laid out, the ends of segments that
+/// they can't fill included.
 fn no_space(
     layout: &Layout,
     segments: &Segments,
-    point: &ChainPoint,
+    from: &ChainPoint,
     operations: &[Pending<'_>],
 ) -> Error {
-    let records = operations
-        .iter()
-        .fold(HEADER_LEN as u64, |sum, pending| sum.saturating_add(pending.record_len()));
-    let needed = layout.blocks(records).saturating_mul(u64::from(layout.block_len));
-    Error::NoSpace { needed, free: free_bytes(layout, segments, point) }
+    let free_segments = core::iter::repeat(0);
+    let (open, next_segment, left) = (from.open, Some(0), u32::MAX);
+    let mut cursor = Cursor { layout, open, next_segment, free_segments, left };
+    let mut rest = operations;
+    while let Some((_, count, _)) = cursor.place_frame(rest) {
+        rest = rest.get(count..).unwrap_or_default();
+    }
+    let block = |open: Option<Place>| open.map_or(layout.segment_blocks, |place| place.block);
+    let rolled = u64::from(u32::MAX - cursor.left).saturating_mul(u64::from(layout.segment_blocks));
+    let behind = rolled.saturating_add(u64::from(block(cursor.open)));
+    let blocks = behind.saturating_sub(u64::from(block(from.open)));
+    let needed = blocks.saturating_mul(u64::from(layout.block_len));
+    Error::NoSpace { needed, free: free_bytes(layout, segments, from) }
 }
 
 /// The longest record that a frame of this store can hold.

@@ -15,9 +15,10 @@ use crate::format::superblock::{LEN, Superblock, Unreadable};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// A blank device has zeros here: every common file system, partition table and volume manager
-/// leaves a mark within it.
-const BLANK_LEN: u64 = 1 << 20;
+/// A blank device has zeros in its first and in its last bytes: every common file system, partition
+/// table and volume manager leaves a mark in one of them.
+const BLANK_HEAD: u64 = 1 << 20;
+const BLANK_TAIL: u64 = 128 << 10;
 const BLANK_CHUNK: u64 = 64 << 10;
 
 /// The state in force, and the slot that holds it.
@@ -145,13 +146,18 @@ pub(crate) fn initialize<D: BlockDevice>(
 
 /// Whether nothing is on the device yet.
 pub(crate) fn is_blank<D: BlockDevice>(disk: &Disk<D>) -> Result<bool, Error> {
+    let size = disk.geometry().size();
     let chunk = BLANK_CHUNK.max(u64::from(disk.geometry().block_size));
-    let len = BLANK_LEN.min(disk.geometry().size());
-    let mut at = 0;
+    let tail = size.saturating_sub(BLANK_TAIL) / chunk * chunk;
+    Ok(is_zero(disk, 0, BLANK_HEAD.min(size), chunk)? && is_zero(disk, tail, size, chunk)?)
+}
+
+fn is_zero<D: BlockDevice>(disk: &Disk<D>, from: u64, to: u64, chunk: u64) -> Result<bool, Error> {
+    let mut at = from;
     let mut buf = vec![0; usize::try_from(chunk).unwrap_or(0)];
-    while at < len {
-        let this = usize::try_from(chunk.min(len - at)).unwrap_or(0);
-        let target = buf.get_mut(..this).unwrap_or_default();
+    while at < to {
+        let len = usize::try_from(chunk.min(to - at)).unwrap_or(0);
+        let target = buf.get_mut(..len).unwrap_or_default();
         disk.read(at, target)?;
         if target.iter().any(|&byte| byte != 0) {
             return Ok(false);

@@ -63,8 +63,8 @@ impl<D: BlockDevice> Store<D> {
     /// it held before, or the new store.
     ///
     /// # Errors
-    /// [`Error::NotBlank`] if there is anything in the first MiB of the device and the options do
-    /// not force it; [`Error::TooSmall`]; [`Error::Unsupported`] block sizes; [`Error::ReadOnly`];
+    /// [`Error::NotBlank`] if there is anything in the first MiB or the last 128 KiB of the device
+    /// and the options do not force it; [`Error::TooSmall`]; [`Error::Unsupported`] block sizes; [`Error::ReadOnly`];
     /// [`Error::Device`].
     pub fn create(device: &D, options: CreateOptions) -> Result<(), Error> {
         create::create(device, &options)

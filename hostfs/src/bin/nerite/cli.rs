@@ -34,7 +34,8 @@ Exit status:
   4  input or output failed: a missing image, no permission, a disk error
      (quietly, if standard output is a pipe that was closed)
   5  the image is in use by a running guest or another process
-  6  no space, or larger than the store can take
+  6  no space: the store is full, the value is larger than it can take, or the
+     image is too small for a store
 A failure is one line on standard error.
 
 An image may be open in one writer (a guest, create, set, rm), or in any

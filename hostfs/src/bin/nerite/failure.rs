@@ -22,7 +22,7 @@ pub(crate) enum Code {
     Io = 4,
     /// A guest or another process has the image.
     Busy = 5,
-    /// No space, or too large.
+    /// No space: for a value, or for a store at all.
     Full = 6,
 }
 
@@ -95,7 +95,7 @@ fn code_of(error: &Error) -> Code {
         | Error::Unsupported(_)
         | Error::Corrupt(_) => Code::Corrupt,
         Error::Stolen => Code::Busy,
-        Error::NoSpace { .. } | Error::TooLarge { .. } => Code::Full,
+        Error::NoSpace { .. } | Error::TooLarge { .. } | Error::TooSmall { .. } => Code::Full,
         Error::Device(error) if error.kind() == DeviceErrorKind::NoSpace => Code::Full,
         _ => Code::Io,
     }

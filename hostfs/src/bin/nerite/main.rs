@@ -11,6 +11,8 @@ mod size;
 
 mod cli;
 
+mod open;
+
 mod commands;
 
 use std::process::ExitCode;

@@ -1,9 +1,11 @@
 //! `set`, `get` and `rm`.
 
-use super::{open_to_read, open_to_write};
 use crate::cli;
-use crate::failure::Failure;
-use nerite::{Error, KvRead, KvWrite};
+use crate::failure::{Code, Failure};
+use crate::open::{open_to_read, open_to_write};
+use crate::size::Bytes;
+use nerite::{Error, Key, KvRead, KvWrite};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -24,23 +26,22 @@ pub(crate) fn set(args: &cli::Set) -> Result<(), Failure> {
     open_to_write(image, |store| store.set(&args.at.key, &value).map_err(Failure::store(image)))
 }
 
-/// Reads a value to its end, or one byte further than the store could take.
+/// Reads a value to its end, and refuses one that the store could take under no key.
 ///
 /// The image is open for reading at first, to know that limit, and closed before the value's end is
 /// waited for: it may come from a `get` of the same image.
-fn read_value(
-    image: &Path,
-    source: impl Read,
-    name: impl std::fmt::Display,
-) -> Result<Vec<u8>, Failure> {
-    let limit = open_to_read(image)?.info().value_len_max;
+fn read_value(image: &Path, source: impl Read, name: impl Display) -> Result<Vec<u8>, Failure> {
+    // The store tells the limit under the longest key. The bytes that a shorter one saves can go to
+    // the value; how many exactly, `set` knows.
+    let limit = open_to_read(image)?.info().value_len_max.saturating_add(Key::LEN_MAX as u64);
     let mut value = Vec::new();
+    // One byte more than that, so that memory is bounded whatever the source is.
     let read = source.take(limit.saturating_add(1)).read_to_end(&mut value);
-    read.map_err(Failure::input(name))?;
+    read.map_err(Failure::input(&name))?;
     if value.len() as u64 > limit {
-        // Its true size is not known: it was not read.
-        let error = Error::TooLarge { size: value.len() as u64, limit };
-        return Err(Failure::store(image)(error));
+        let image = image.display();
+        let message = format!("{image}: too large: {name} has more than {}", Bytes(limit));
+        return Err(Failure::new(Code::Full, message));
     }
     Ok(value)
 }

@@ -1,8 +1,8 @@
 //! `create` and `info`.
 
-use super::{open_to_read, seed};
 use crate::cli;
 use crate::failure::{Code, Failure};
+use crate::open::{open_to_read, seed};
 use crate::size::Bytes;
 use nerite::{BlockDevice, CreateOptions, Error, Flush, Store};
 use nerite_hostfs::FileDevice;
@@ -33,13 +33,13 @@ pub(crate) fn create(args: &cli::Create) -> Result<(), Failure> {
 
 fn create_new(path: &Path, size: u64, options: CreateOptions) -> Result<(), Failure> {
     let device = FileDevice::create(path, size).map_err(Failure::open(path))?;
-    let created = Store::create(&device, options);
+    let created = create_store(path, &device, options);
     if created.is_err() {
         // Made above and still locked, so nobody has put anything in it. The error that led here
         // tells more than a failure to remove it.
         let _ = fs::remove_file(path);
     }
-    created.map_err(Failure::store(path))
+    created
 }
 
 fn create_in_place(path: &Path, size: Option<u64>, options: CreateOptions) -> Result<(), Failure> {
@@ -53,11 +53,15 @@ fn create_in_place(path: &Path, size: Option<u64>, options: CreateOptions) -> Re
         );
         return Err(Failure::new(Code::Usage, message));
     }
-    Store::create(&device, options).map_err(|error| match error {
-        Error::NotBlank => {
-            let message = format!("{}: holds data already; --force overwrites it", path.display());
-            Failure::new(Code::Usage, message)
-        }
+    create_store(path, &device, options)
+}
+
+fn create_store(path: &Path, device: &FileDevice, options: CreateOptions) -> Result<(), Failure> {
+    let usage = |message: &str| Failure::new(Code::Usage, format!("{}: {message}", path.display()));
+    Store::create(device, options).map_err(|error| match error {
+        Error::NotBlank => usage("holds data already; --force overwrites it"),
+        // Here it is the arguments that are not supported; elsewhere, the image.
+        Error::Unsupported(_) => usage(&error.to_string()),
         error => Failure::store(path)(error),
     })
 }

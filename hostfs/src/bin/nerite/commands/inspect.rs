@@ -1,8 +1,8 @@
 //! `ls` and `stat`.
 
-use super::open_to_read;
 use crate::cli;
 use crate::failure::Failure;
+use crate::open::open_to_read;
 use crate::size::Bytes;
 use humantime::Rfc3339Timestamp;
 use nerite::{Entry, Error, Key, Kind, KvRead, Store, Timestamp};

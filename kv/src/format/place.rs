@@ -1,0 +1,24 @@
+//! Segments and places in them, as fields.
+
+use super::bytes::{Put, Reader};
+use crate::error::Fault;
+use alloc::vec::Vec;
+
+/// Encoded in place of a segment where there is none.
+const NO_SEGMENT: u32 = u32::MAX;
+
+/// Where a frame starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    /// Of the segment.
+    pub(crate) block: u32,
+}
+
+pub(super) fn put_segment(out: &mut Vec<u8>, segment: Option<u32>) {
+    out.put_u32(segment.unwrap_or(NO_SEGMENT));
+}
+
+pub(super) fn read_segment(reader: &mut Reader<'_>) -> Result<Option<u32>, Fault> {
+    reader.u32().map(|segment| (segment != NO_SEGMENT).then_some(segment))
+}
