@@ -65,7 +65,8 @@ have_bare_library() {
     find_library "$sysroot" "$version" >/dev/null && return
     if [ -z "${NERITE_BUILD_STD:-}" ] && command -v rustup >/dev/null; then
         echo "setup: adding the target $BARE_TARGET with rustup"
-        timeout "$RUSTUP_SECONDS" rustup target add "$BARE_TARGET" && return
+        RUST_BACKTRACE=0 timeout "$RUSTUP_SECONDS" rustup target add "$BARE_TARGET" || true
+        has_bare_std "$sysroot" && return
         echo "setup: rustup could not download it"
     fi
     echo "setup: fetching the sources of Rust $version from Debian"

@@ -65,6 +65,7 @@ fn superblock() {
         ("block in it", "00000000"),
         ("its generation", "0000000000000000"),
         ("next segment", "00000000"),
+        ("the one after it", "01000000"),
         ("next number", "0100000000000000"),
         ("epoch before", MADE),
         ("check before", "00000000"),
@@ -72,8 +73,8 @@ fn superblock() {
     ];
     // Slot B as `create` left it; slot A as `close` did.
     let states = [
-        (4096, "ffbb6e10", "01", "0200000000000000", MADE, "0000000000000000"),
-        (0, "2ce20967", "00", "0300000000000000", MOUNT, "0400000000000000"),
+        (4096, "12549ddf", "01", "0200000000000000", MADE, "0000000000000000"),
+        (0, "c10dfaa8", "00", "0300000000000000", MOUNT, "0400000000000000"),
     ];
     for (at, check, slot, checkpoint, epoch, must_reach) in states {
         let head = [
@@ -127,6 +128,7 @@ impl Frame {
             ("segment", "00000000"),
             ("block", block),
             ("next segment", "01000000"),
+            ("the one after it", "02000000"),
             ("previous check", self.previous_check),
             ("durable", self.durable),
             ("checkpoint", "0200000000000000"),
@@ -141,7 +143,7 @@ impl Frame {
 #[test]
 fn frames() {
     let mount = Frame {
-        checks: ["3619a061", "5c13e857"],
+        checks: ["3fa76814", "877a862f"],
         flags: "0700",
         previous_epoch: MADE,
         number: "0100000000000000",
@@ -167,11 +169,11 @@ fn frames() {
     assert_fields(&block(8192), &fields);
 
     let group = Frame {
-        checks: ["c2f78256", "c33db905"],
+        checks: ["d40e1a44", "a32caa0c"],
         flags: "0300",
         previous_epoch: "0000000000000000",
         number: "0300000000000000",
-        previous_check: "b681cbf3",
+        previous_check: "a06a8fbc",
         durable: "0200000000000000",
         sequence: "0300000000000000",
         records_len: "47000000",
@@ -206,11 +208,11 @@ fn frames() {
 #[test]
 fn range_removal() {
     let removal = Frame {
-        checks: ["e23c39cc", "83ef9be8"],
+        checks: ["89ecbbf6", "50fd3dcc"],
         flags: "0300",
         previous_epoch: "0000000000000000",
         number: "0400000000000000",
-        previous_check: "c2f78256",
+        previous_check: "d40e1a44",
         durable: "0300000000000000",
         sequence: "0500000000000000",
         records_len: "20000000",

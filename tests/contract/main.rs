@@ -58,6 +58,7 @@ macro_rules! suite {
                 list_of_a_value_expects_a_dictionary
                 list_of_nothing_is_not_found
                 list_page_goes_on_after_any_name
+                list_page_goes_on_after_any_bytes
                 list_page_joins_up_to_list_at_every_limit
                 list_page_refuses_as_list_does
                 a_dictionary_holds_more_than_1023_values;

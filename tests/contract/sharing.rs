@@ -47,32 +47,31 @@ fn mine(thread: usize, number: usize) -> (Key, Vec<u8>) {
     (key(format!("t{thread}/{number}")), format!("{thread} set {number}").into_bytes())
 }
 
+fn write(store: &dyn KvWrite, thread: usize) {
+    for number in 0..SETS {
+        let (key, value) = mine(thread, number);
+        store.set(&key, &value).unwrap();
+        assert_eq!(store.get(&key).unwrap(), value);
+        assert!(store.list(&Key::ROOT).unwrap().len() <= THREADS);
+    }
+}
+
 /// Each thread sees its own writes at once, and all of them are there after reopening.
 fn threads_write_at_once<M: Medium>()
 where
-    M::Device: Send + Sync,
+    M::Device: Send + Sync + 'static,
 {
     let clock = TestClock::new(1);
     let medium = M::formatted();
     let store = Arc::new(medium.open(&clock, 2));
-    let threads: Vec<_> = (0..THREADS)
-        .map(|thread| {
-            let store = Arc::clone(&store);
-            move || {
-                for number in 0..SETS {
-                    let (key, value) = mine(thread, number);
-                    store.set(&key, &value).unwrap();
-                    assert_eq!(store.get(&key).unwrap(), value);
-                    assert!(store.list(&Key::ROOT).unwrap().len() <= THREADS);
-                }
-            }
-        })
-        .collect();
-    thread::scope(|scope| {
-        threads.into_iter().for_each(|thread| {
-            scope.spawn(thread);
-        });
-    });
+    let start = |thread| {
+        let store = Arc::clone(&store);
+        thread::spawn(move || write(&store, thread))
+    };
+    let threads: Vec<_> = (0..THREADS).map(start).collect();
+    for thread in threads {
+        thread.join().expect("the thread's writes are there");
+    }
     drop(store);
     let found = contents(&medium.open(&clock, 3));
     assert_eq!(found.len(), THREADS * SETS);

@@ -1,7 +1,7 @@
 //! What the clauses are written with.
 
 use nerite::{Error, Key, Kind, KvRead, KvWrite};
-use nerite_tests::{Contents, Random, contents};
+use nerite_tests::{Contents, Random, contents, differences};
 use std::fmt::Debug;
 
 /// The key at `path`.
@@ -92,12 +92,6 @@ pub(crate) fn renames(kv: &dyn KvWrite, source: &str, dest: &str, target: &str) 
 
 #[track_caller]
 pub(crate) fn same(expected: &Contents, found: &Contents) {
-    let missing: Vec<_> = expected.keys().filter(|key| !found.contains_key(key)).collect();
-    let extra: Vec<_> = found.keys().filter(|key| !expected.contains_key(key)).collect();
-    assert!(missing.is_empty() && extra.is_empty(), "missing {missing:?}, too many {extra:?}");
-    for (key, (value, time)) in expected {
-        let (found_value, found_time) = &found[key];
-        assert!(found_value == value, "{key} has other bytes");
-        assert_eq!(found_time, time, "last_modified of {key}");
-    }
+    let differences = differences(expected, found);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

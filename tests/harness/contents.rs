@@ -35,6 +35,29 @@ pub fn contents<K: KvRead + ?Sized>(kv: &K) -> Contents {
     found
 }
 
+/// How `found` differs from `expected`: which keys, and in what. Empty if it does not.
+#[must_use]
+pub fn differences(expected: &Contents, found: &Contents) -> Vec<String> {
+    let mut keys: Vec<_> = expected.keys().chain(found.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let differences =
+        keys.into_iter().filter_map(|key| match (expected.get(key), found.get(key)) {
+            (Some(_), None) => Some(format!("{key} is missing")),
+            (None, Some(_)) => Some(format!("{key} is too many")),
+            (Some((value, _)), Some((found, _))) if value != found => {
+                let same = value.iter().zip(found).take_while(|(one, other)| one == other).count();
+                let (len, found) = (value.len(), found.len());
+                Some(format!("{key} has {found} bytes, not {len}; from byte {same} on they differ"))
+            }
+            (Some((_, time)), Some((_, found))) if time != found => {
+                Some(format!("{key} was modified at {}, not {}", found.0, time.0))
+            }
+            _ => None,
+        });
+    differences.collect()
+}
+
 fn told<T>(answer: Result<T, nerite::Error>, call: &str, key: &Key) -> T {
     answer.unwrap_or_else(|error| panic!("{call} {key}: {error}"))
 }
@@ -57,5 +80,21 @@ mod tests {
             model.set(&key, path.as_bytes()).unwrap();
         }
         assert_eq!(contents(&model), expected);
+    }
+
+    #[test]
+    fn every_difference_is_told_by_its_key() {
+        let row =
+            |path, value: &[u8], time| (Key::new(path).unwrap(), (value.into(), Timestamp(time)));
+        let expected = Contents::from([row("a", b"xyz", 1), row("b", b"x", 1), row("d", b"x", 1)]);
+        let found = Contents::from([row("a", b"xy", 1), row("c", b"x", 1), row("d", b"x", 2)]);
+        let told = [
+            "/a has 2 bytes, not 3; from byte 2 on they differ",
+            "/b is missing",
+            "/c is too many",
+            "/d was modified at 2, not 1",
+        ];
+        assert_eq!(differences(&expected, &found), told);
+        assert!(differences(&found, &found).is_empty());
     }
 }

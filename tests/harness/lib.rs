@@ -10,7 +10,7 @@ pub mod model;
 pub mod random;
 
 pub use clock::TestClock;
-pub use contents::{Contents, contents};
+pub use contents::{Contents, contents, differences};
 pub use disk::{CountingDevice, Counts, Fate, Fault, SimDisk};
 pub use model::Model;
 pub use random::Random;

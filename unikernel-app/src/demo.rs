@@ -95,11 +95,16 @@ pub fn count_boot(store: &impl KvWrite, now: Timestamp) -> Result<u64, Failure> 
     Ok(number)
 }
 
-/// Does what the command line says.
+/// Does what the command line says, in boot number `boot`.
 ///
 /// # Errors
 /// [`Failure::Store`] of the first step that fails; the steps before it are done.
-pub fn run(store: &impl KvWrite, steps: &[Step], out: &mut impl Write) -> Result<(), Failure> {
+pub fn run(
+    store: &impl KvWrite,
+    steps: &[Step],
+    boot: u64,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     for step in steps {
         match step {
             Step::Set(key, value) => {
@@ -114,18 +119,23 @@ pub fn run(store: &impl KvWrite, steps: &[Step], out: &mut impl Write) -> Result
                 store.remove(key).map_err(failure(|| format!("rm {key}")))?;
                 writeln!(out, "rm {key}")?;
             }
-            Step::Stress(count) => stress(store, *count, out)?,
+            Step::Stress(count) => stress(store, *count, boot, out)?,
         }
     }
     Ok(())
 }
 
-/// Writes `/stress/0` and on, each value telling its own number, and prints `ack i` when value `i`
-/// is durable. Whoever reads these lines may cut the power at any of them.
-fn stress(store: &impl KvWrite, count: u64, out: &mut impl Write) -> Result<(), Failure> {
+/// Writes `/stress/0` and on, each value telling its number and the boot, and prints `ack i` when
+/// value `i` is durable. Whoever reads these lines may cut the power at any of them.
+fn stress(
+    store: &impl KvWrite,
+    count: u64,
+    boot: u64,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     for number in 0..count {
         let key = Key::new(format!("/stress/{number}"))?;
-        write(store, &key, format!("value {number}").as_bytes())?;
+        write(store, &key, format!("{number} of boot {boot}").as_bytes())?;
         writeln!(out, "ack {number}")?;
     }
     Ok(())
@@ -145,4 +155,64 @@ fn write(store: &impl KvWrite, key: &Key, value: &[u8]) -> Result<(), Failure> {
 
 fn failure(doing: impl FnOnce() -> String) -> impl FnOnce(Error) -> Failure {
     |error| Failure::Store { doing: doing(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use nerite::{CreateOptions, MemoryDevice, OpenOptions, Store};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn store() -> Store<MemoryDevice> {
+        let device = MemoryDevice::new(512, 2048);
+        Store::create(&device, CreateOptions::new(1)).unwrap();
+        Store::open(device, || Timestamp(0), OpenOptions::new(2)).unwrap()
+    }
+
+    fn get(store: &Store<MemoryDevice>, path: &str) -> Vec<u8> {
+        store.get(&Key::new(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn boots_are_counted_from_one_and_timed() {
+        let store = store();
+        assert_eq!(boots(&store).unwrap(), 0);
+        assert_eq!(count_boot(&store, Timestamp(0)).unwrap(), 1);
+        assert_eq!(count_boot(&store, Timestamp(1_795_311_060 * SECOND)).unwrap(), 2);
+        assert_eq!(get(&store, COUNT), b"2");
+        assert_eq!(get(&store, TIME), b"2026-11-22T01:31:00Z");
+    }
+
+    #[test]
+    fn a_count_that_is_none_is_an_error_and_stays() {
+        let store = store();
+        for text in ["many", "18446744073709551615"] {
+            store.set(&Key::new(COUNT).unwrap(), text.as_bytes()).unwrap();
+            let error = count_boot(&store, Timestamp(0)).unwrap_err();
+            assert!(matches!(&error, Failure::NotACount(found) if found == text), "{error}");
+            assert_eq!(get(&store, COUNT), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_greeting_is_what_the_host_left_made_printable() {
+        let store = store();
+        assert_eq!(greeting(&store).unwrap(), None);
+        store.set(&Key::new(HELLO).unwrap(), b"hi\x07").unwrap();
+        assert_eq!(greeting(&store).unwrap().unwrap(), r"hi\u{7}");
+    }
+
+    #[test]
+    fn steps_are_done_in_order_and_acknowledged_one_by_one() {
+        let store = store();
+        let steps =
+            crate::words::Plan::parse("set /a=1 get /a rm /a stress 2 get /a").unwrap().steps;
+        let mut out = String::new();
+        let error = run(&store, &steps, 7, &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "get /a: /a is not found");
+        assert_eq!(out, "set /a\n/a = 1\nrm /a\nack 0\nack 1\n");
+        assert_eq!(get(&store, "/stress/1"), b"1 of boot 7");
+    }
 }

@@ -99,16 +99,18 @@ fn serve(
 ) -> Result<Duration, demo::Failure> {
     let greeting = demo::greeting(store)?;
     let first_get = clock.uptime();
-    match greeting {
-        Some(text) => println!("host says: {text}"),
-        None => println!("host says nothing ({} is not there)", demo::HELLO),
+    if let Some(text) = greeting {
+        println!("host says: {text}");
     }
-    if read_only {
-        println!("boot: not counted, the disk is read-only ({} before)", demo::boots(store)?);
+    let boot = if read_only {
+        println!("boot: not counted, the disk is read-only");
+        demo::boots(store)?
     } else {
-        println!("boot: {}", demo::count_boot(store, clock.now())?);
-    }
-    demo::run(store, &plan.steps, &mut platform::serial::Serial)?;
+        let number = demo::count_boot(store, clock.now())?;
+        println!("boot: {number}");
+        number
+    };
+    demo::run(store, &plan.steps, boot, &mut platform::serial::Serial)?;
     Ok(first_get)
 }
 
@@ -131,10 +133,7 @@ fn print_store(store: &Store<&Disk>) {
     let stat = store.stat();
     println!("keys: {}, free: {}", stat.keys, Size(stat.free_bytes));
     if let Some(cut) = stat.cut {
-        println!(
-            "cut: the log ended at byte {}, before {} whole frames",
-            cut.at, cut.frames_beyond
-        );
+        println!("cut: the log ended at byte {}, before {} frames", cut.at, cut.frames_beyond);
     }
 }
 

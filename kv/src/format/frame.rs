@@ -14,14 +14,14 @@
 use super::bytes::{Put, Reader};
 use super::check::check;
 use super::layout::Layout;
-use super::place::{Place, put_segment, read_segment};
+use super::place::{NextSegments, Place, put_next, read_next};
 use crate::clock::Timestamp;
 use crate::error::Fault;
 use alloc::vec::Vec;
 use uuid::Uuid;
 
 /// Bytes of a frame's header. Records follow it directly.
-pub(crate) const HEADER_LEN: usize = 136;
+pub(crate) const HEADER_LEN: usize = 140;
 
 const MAGIC: [u8; 4] = *b"NrFr";
 const FRAME_CHECK_FROM: usize = 8;
@@ -55,8 +55,8 @@ pub(crate) struct FrameHeader {
     pub(crate) generation: u64,
     /// Where the frame lies.
     pub(crate) place: Place,
-    /// Where the chain goes on when this segment is full.
-    pub(crate) next_segment: Option<u32>,
+    /// Where the chain goes on when this segment is full: the same in all its frames.
+    pub(crate) next_segments: NextSegments,
     /// The check of the frame before.
     pub(crate) previous_check: u32,
     /// The highest frame known durable when this one was written.
@@ -95,7 +95,7 @@ impl FrameHeader {
         out.put_u64(self.epoch).put_u64(self.previous_epoch);
         out.put_u64(self.number).put_u64(self.group).put_u64(self.generation);
         out.put_u32(self.place.segment).put_u32(self.place.block);
-        put_segment(&mut out, self.next_segment);
+        put_next(&mut out, self.next_segments);
         out.put_u32(self.previous_check).put_u64(self.durable).put_u64(self.checkpoint);
         out.put_u64(self.sequence).put_u64(self.time.0);
         out.put_u32(self.records_len).put_u32(self.record_count);
@@ -133,7 +133,7 @@ impl FrameHeader {
             group: reader.u64()?,
             generation: reader.u64()?,
             place: Place { segment: reader.u32()?, block: reader.u32()? },
-            next_segment: read_segment(reader)?,
+            next_segments: read_next(reader)?,
             previous_check: reader.u32()?,
             durable: reader.u64()?,
             checkpoint: reader.u64()?,
@@ -194,7 +194,7 @@ mod tests {
             group: 6,
             generation: 7,
             place: Place { segment: 8, block: 9 },
-            next_segment: Some(10),
+            next_segments: [Some(10), None],
             previous_check: 11,
             durable: 12,
             checkpoint: 13,

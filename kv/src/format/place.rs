@@ -15,6 +15,20 @@ pub(crate) struct Place {
     pub(crate) block: u32,
 }
 
+/// The segments that the chain goes on in when the open one is full, in this order. Two are named
+/// ahead, so that the loss of a whole segment does not hide what was written behind it.
+pub(crate) type NextSegments = [Option<u32>; 2];
+
+pub(super) fn put_next(out: &mut Vec<u8>, next: NextSegments) {
+    for segment in next {
+        put_segment(out, segment);
+    }
+}
+
+pub(super) fn read_next(reader: &mut Reader<'_>) -> Result<NextSegments, Fault> {
+    Ok([read_segment(reader)?, read_segment(reader)?])
+}
+
 pub(super) fn put_segment(out: &mut Vec<u8>, segment: Option<u32>) {
     out.put_u32(segment.unwrap_or(NO_SEGMENT));
 }

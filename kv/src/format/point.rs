@@ -5,7 +5,7 @@
 use super::bytes::{Put, Reader};
 use super::frame::FrameHeader;
 use super::layout::Layout;
-use super::place::{Place, put_segment, read_segment};
+use super::place::{NextSegments, Place, put_next, put_segment, read_next, read_segment};
 use crate::error::Fault;
 use alloc::vec::Vec;
 
@@ -16,8 +16,8 @@ pub(crate) struct ChainPoint {
     pub(crate) open: Option<Place>,
     /// The number of the first frame in the open segment.
     pub(crate) generation: u64,
-    /// The segment to go on in when the open one is full, chosen when that one was opened.
-    pub(crate) next_segment: Option<u32>,
+    /// Where to go on when the open segment is full, as named in its frames.
+    pub(crate) next_segments: NextSegments,
     /// The number of the next frame.
     pub(crate) number: u64,
     /// The epoch of the previous frame.
@@ -29,7 +29,7 @@ pub(crate) struct ChainPoint {
 }
 
 /// Bytes of an encoded point.
-pub(super) const LEN: usize = 48;
+pub(super) const LEN: usize = 52;
 
 impl ChainPoint {
     /// Where the first frame of a new store goes.
@@ -37,7 +37,7 @@ impl ChainPoint {
         Self {
             open: None,
             generation: 0,
-            next_segment: Some(0),
+            next_segments: [Some(0), Some(1)],
             number: 1,
             epoch,
             previous_check: 0,
@@ -49,7 +49,7 @@ impl ChainPoint {
     /// fit here.
     pub(crate) fn places(&self, layout: &Layout) -> impl Iterator<Item = Place> {
         let here = self.open.filter(|place| place.block < layout.segment_blocks);
-        let rolled = self.next_segment.map(|segment| Place { segment, block: 0 });
+        let rolled = self.next_segments[0].map(|segment| Place { segment, block: 0 });
         here.into_iter().chain(rolled)
     }
 
@@ -64,7 +64,12 @@ impl ChainPoint {
         let opens_a_segment = header.place.block == 0;
         let generation = if opens_a_segment { self.number } else { self.generation };
         let epoch = if header.mount { header.previous_epoch } else { header.epoch };
-        (opens_a_segment || header.next_segment == self.next_segment)
+        let next_segments = if opens_a_segment {
+            self.next_segments[1].is_none() || header.next_segments[0] == self.next_segments[1]
+        } else {
+            header.next_segments == self.next_segments
+        };
+        next_segments
             && header.number == self.number
             && header.previous_check == self.previous_check
             && epoch == self.epoch
@@ -78,7 +83,7 @@ impl ChainPoint {
         *self = Self {
             open: Some(Place { segment: header.place.segment, block }),
             generation: header.generation,
-            next_segment: header.next_segment,
+            next_segments: header.next_segments,
             number: header.number.checked_add(1)?,
             epoch: header.epoch,
             previous_check: check,
@@ -90,7 +95,7 @@ impl ChainPoint {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         put_segment(out, self.open.map(|place| place.segment));
         out.put_u32(self.open.map_or(0, |place| place.block)).put_u64(self.generation);
-        put_segment(out, self.next_segment);
+        put_next(out, self.next_segments);
         out.put_u64(self.number).put_u64(self.epoch).put_u32(self.previous_check);
         out.put_u64(self.sequence);
     }
@@ -100,7 +105,7 @@ impl ChainPoint {
         let point = Self {
             open: segment.map(|segment| Place { segment, block }),
             generation: reader.u64()?,
-            next_segment: read_segment(reader)?,
+            next_segments: read_next(reader)?,
             number: reader.u64()?,
             epoch: reader.u64()?,
             previous_check: reader.u32()?,
@@ -112,7 +117,7 @@ impl ChainPoint {
         if !point.open.is_none_or(fits) {
             return Err(Fault::Field("tail start"));
         }
-        if !point.next_segment.is_none_or(known) {
+        if !point.next_segments.into_iter().flatten().all(known) {
             return Err(Fault::Field("next segment"));
         }
         Ok(point)
@@ -128,7 +133,7 @@ mod tests {
         ChainPoint {
             open,
             generation: 5,
-            next_segment: Some(6),
+            next_segments: [Some(6), Some(1)],
             number: 7,
             epoch: 8,
             previous_check: 9,
@@ -146,9 +151,75 @@ mod tests {
 
     #[test]
     fn comes_back() {
-        for point in [point(), ChainPoint::first(1), ChainPoint { next_segment: None, ..point() }] {
+        let full = ChainPoint { next_segments: [None; 2], ..point() };
+        for point in [point(), ChainPoint::first(1), full] {
             assert_eq!(read(&point), Ok(point));
         }
+    }
+
+    /// A frame that fits the point, in its open segment.
+    fn header() -> FrameHeader {
+        FrameHeader {
+            first: true,
+            last: true,
+            mount: false,
+            uuid: uuid::Uuid::nil(),
+            birth: 0,
+            epoch: 8,
+            previous_epoch: 0,
+            number: 7,
+            group: 7,
+            generation: 5,
+            place: Place { segment: 3, block: 4 },
+            next_segments: [Some(6), Some(1)],
+            previous_check: 9,
+            durable: 6,
+            checkpoint: 1,
+            sequence: 10,
+            time: crate::clock::Timestamp(0),
+            records_len: 0,
+            record_count: 2,
+        }
+    }
+
+    #[test]
+    fn only_a_frame_that_fits_in_every_respect_is_accepted() {
+        let fits = header();
+        assert!(point().accepts(&fits));
+        let misfits = [
+            FrameHeader { number: 8, ..fits },
+            FrameHeader { number: 6, ..fits },
+            FrameHeader { previous_check: 0, ..fits },
+            FrameHeader { epoch: 9, ..fits },
+            FrameHeader { mount: true, epoch: 8, previous_epoch: 0, ..fits },
+            FrameHeader { generation: 7, ..fits },
+            FrameHeader { next_segments: [Some(6), Some(2)], ..fits },
+            FrameHeader { next_segments: [Some(6), None], ..fits },
+            FrameHeader { sequence: 11, ..fits },
+        ];
+        for misfit in misfits {
+            assert!(!point().accepts(&misfit), "{misfit:?}");
+        }
+        let mount = FrameHeader { mount: true, epoch: 99, previous_epoch: 8, ..fits };
+        assert!(point().accepts(&mount));
+        // A frame that opens a segment names one more, and is the first one in it.
+        let place = Place { segment: 6, block: 0 };
+        let next_segments = [Some(1), Some(9)];
+        let opens = FrameHeader { place, generation: 7, next_segments, ..fits };
+        assert!(point().accepts(&opens));
+        assert!(!point().accepts(&FrameHeader { next_segments: [Some(2), Some(9)], ..opens }));
+        assert!(!point().accepts(&FrameHeader { generation: 5, ..opens }));
+    }
+
+    #[test]
+    fn behind_a_frame_the_point_asks_for_the_next_one() {
+        let mut point = point();
+        assert_eq!(point.advance(&header(), 77, 2), Some(()));
+        let open = Some(Place { segment: 3, block: 6 });
+        let expected = ChainPoint { open, number: 8, previous_check: 77, sequence: 12, ..point };
+        assert_eq!(point, expected);
+        let last = FrameHeader { number: u64::MAX, ..header() };
+        assert_eq!(point.advance(&last, 77, 2), None);
     }
 
     #[test]
@@ -157,7 +228,9 @@ mod tests {
         for point in [open(255, 1), open(0, 5), open(0, 0)] {
             assert_eq!(read(&point), Err(Fault::Field("tail start")));
         }
-        let next = ChainPoint { next_segment: Some(255), ..point() };
-        assert_eq!(read(&next), Err(Fault::Field("next segment")));
+        for next_segments in [[Some(255), None], [Some(1), Some(255)]] {
+            let next = ChainPoint { next_segments, ..point() };
+            assert_eq!(read(&next), Err(Fault::Field("next segment")));
+        }
     }
 }

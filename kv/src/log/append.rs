@@ -140,7 +140,7 @@ impl Log {
     /// Takes note that the planned frames are durable.
     fn settle(&mut self, plan: &[PlannedFrame], point: ChainPoint) {
         for planned in plan.iter().filter(|planned| planned.place.block == 0) {
-            let opened = self.segments.open(planned.place.segment, planned.next_segment);
+            let opened = self.segments.open(planned.place.segment, planned.next_segments);
             debug_assert_eq!(opened, Ok(()), "planned from free segments");
         }
         self.durable = point.number.saturating_sub(1);
@@ -211,7 +211,7 @@ impl Encoder<'_> {
             group: log.point.number,
             generation: if opens { point.number } else { point.generation },
             place: planned.place,
-            next_segment: planned.next_segment,
+            next_segments: planned.next_segments,
             previous_check: point.previous_check,
             durable: log.durable,
             checkpoint: superblock.checkpoint,

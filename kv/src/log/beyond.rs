@@ -2,16 +2,16 @@
 //!
 //! A chain ends because nothing more was written, because a crash took what was, or because a
 //! frame that was durable is damaged. The first two are no loss. The third shows in any later frame
-//! whose durable mark reaches the missing one: the mark was set when a flush had returned. Such
-//! frames can only be in the rest of the open segment, in the next one, or in segments opened
-//! later, whose first block tells how new they are.
+//! whose durable mark reaches the missing one: the mark was set when a flush had returned.
+//!
+//! Such frames lie in the rest of the open segment, in the two that its frames name, or in those
+//! that frames found there name: a whole segment can be lost without hiding what is behind it.
 //!
 //! Only the last flush group has nothing behind it: damage to it looks like a crash, which
 //! `docs/design.md` states as a limit.
 
 use super::disk::Disk;
-use super::frames::{Frames, header_at};
-use super::segments::Segments;
+use super::frames::Frames;
 use super::superblocks::check_newest;
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
@@ -20,11 +20,7 @@ use crate::format::place::Place;
 use crate::format::point::ChainPoint;
 use crate::format::superblock::Superblock;
 use crate::format::{FRAME_LEN_MAX, UNFLUSHED_MAX};
-use alloc::vec;
 use alloc::vec::Vec;
-
-/// Segments whose first blocks are read in one call.
-const HEADERS_AT_ONCE: usize = 64;
 
 /// Looks for frames beyond the end of the chain, and counts those that a crash can have left.
 ///
@@ -34,24 +30,17 @@ const HEADERS_AT_ONCE: usize = 64;
 pub(crate) fn look_beyond<D: BlockDevice>(
     disk: &Disk<D>,
     superblock: &Superblock,
-    segments: &Segments,
     end: &ChainPoint,
 ) -> Result<u64, Error> {
-    let layout = &superblock.layout;
-    let mut beyond = Beyond { superblock, end, frames: 0 };
-    for place in end.places(layout) {
+    let named = end.next_segments.into_iter().flatten().collect();
+    let mut beyond = Beyond { superblock, end, named, frames: 0 };
+    if let Some(place) = end.open {
         beyond.scan(disk, place)?;
     }
-    let others: Vec<u32> = (0..layout.segment_count)
-        .filter(|&segment| !segments.is_used(segment) && Some(segment) != end.next_segment)
-        .collect();
-    for group in others.chunks(HEADERS_AT_ONCE) {
-        for header in first_headers(disk, superblock, group)? {
-            check_newest(superblock, header.checkpoint)?;
-            if header.number >= end.number {
-                beyond.scan(disk, header.place)?;
-            }
-        }
+    let mut next = 0;
+    while let Some(&segment) = beyond.named.get(next) {
+        beyond.scan(disk, Place { segment, block: 0 })?;
+        next += 1;
     }
     Ok(beyond.frames)
 }
@@ -59,6 +48,8 @@ pub(crate) fn look_beyond<D: BlockDevice>(
 struct Beyond<'a> {
     superblock: &'a Superblock,
     end: &'a ChainPoint,
+    /// Segments in which the chain may have gone on, each once.
+    named: Vec<u32>,
     frames: u64,
 }
 
@@ -85,33 +76,20 @@ impl Beyond<'_> {
     fn judge(&mut self, header: &FrameHeader) -> Result<(), Corruption> {
         check_newest(self.superblock, header.checkpoint)?;
         let missing = self.end.number;
+        if header.number < missing {
+            return Ok(());
+        }
         if header.number > missing && header.durable >= missing {
             let at = self.end.at(&self.superblock.layout);
             let fault = Fault::Missing { frame: missing };
             return Err(Corruption { part: Part::Frame, at, fault });
         }
-        self.frames += u64::from(header.number >= missing);
+        self.frames += 1;
+        for segment in header.next_segments.into_iter().flatten() {
+            if !self.named.contains(&segment) {
+                self.named.push(segment);
+            }
+        }
         Ok(())
     }
-}
-
-/// The headers in the first blocks of these segments.
-fn first_headers<D: BlockDevice>(
-    disk: &Disk<D>,
-    superblock: &Superblock,
-    segments: &[u32],
-) -> Result<Vec<FrameHeader>, Error> {
-    let layout = &superblock.layout;
-    let mut bufs = vec![vec![0; layout.block_len as usize]; segments.len()];
-    let mut targets: Vec<_> = segments
-        .iter()
-        .zip(&mut bufs)
-        .map(|(&segment, buf)| (layout.at(segment, 0), &mut buf[..]))
-        .collect();
-    disk.read_many(&mut targets)?;
-    let headers = segments
-        .iter()
-        .zip(&bufs)
-        .filter_map(|(&segment, buf)| header_at(buf, superblock, Place { segment, block: 0 }));
-    Ok(headers.collect())
 }

@@ -32,16 +32,8 @@ impl<D: BlockDevice> Disk<D> {
     }
 
     pub(crate) fn read(&self, at: u64, buf: &mut [u8]) -> Result<(), Error> {
-        self.read_many(&mut [(at, buf)])
-    }
-
-    /// All at once: the device may serve them in any order.
-    pub(crate) fn read_many(&self, targets: &mut [(u64, &mut [u8])]) -> Result<(), Error> {
-        let mut requests: Vec<_> = targets
-            .iter_mut()
-            .map(|(at, buf)| ReadRequest { block: self.block(*at), buf })
-            .collect();
-        Ok(self.device.read(&mut requests)?)
+        let request = ReadRequest { block: self.block(at), buf };
+        Ok(self.device.read(&mut [request])?)
     }
 
     /// All at once: on return they have completed, which does not make them durable.

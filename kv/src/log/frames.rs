@@ -25,7 +25,7 @@ pub(super) fn header_at(
     let belongs = header.uuid == superblock.uuid
         && header.birth == superblock.birth
         && header.place == place
-        && header.next_segment.is_none_or(|next| next < layout.segment_count)
+        && header.next_segments.into_iter().flatten().all(|next| next < layout.segment_count)
         && header.len(layout) <= u64::from(FRAME_LEN_MAX)
         && header.blocks(layout) <= room;
     belongs.then_some(header)

@@ -8,14 +8,14 @@ use super::segments::Segments;
 use crate::error::Error;
 use crate::format::frame::HEADER_LEN;
 use crate::format::layout::Layout;
-use crate::format::place::Place;
+use crate::format::place::{NextSegments, Place};
 use crate::format::point::ChainPoint;
 use crate::format::{FRAME_LEN_MAX, UNFLUSHED_MAX};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Segments that only removals may use: the named next one, and one behind it.
-const RESERVE: u32 = 2;
+/// Segments that only removals may use: the two that are named, and one behind them.
+const RESERVE: u32 = 3;
 
 /// What a commit may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) enum Reserve {
 pub(super) struct PlannedFrame {
     pub(super) place: Place,
     /// To be named in the header.
-    pub(super) next_segment: Option<u32>,
+    pub(super) next_segments: NextSegments,
     /// Which of the operations it holds.
     pub(super) operations: Range<usize>,
 }
@@ -51,7 +51,7 @@ pub(super) fn plan(
     let mut cursor = Cursor {
         layout,
         open: from.open,
-        next_segment: from.next_segment,
+        next_segments: from.next_segments,
         free_segments: segments.free_segments(),
         left: segments.free(),
     };
@@ -72,7 +72,7 @@ pub(super) fn plan(
         if taken > UNFLUSHED_MAX {
             return Err(Error::TooLarge { size: taken, limit: UNFLUSHED_MAX });
         }
-        frames.push(PlannedFrame { place, next_segment: cursor.next_segment, operations });
+        frames.push(PlannedFrame { place, next_segments: cursor.next_segments, operations });
     }
     Ok(frames)
 }
@@ -80,7 +80,7 @@ pub(super) fn plan(
 /// Bytes that a commit can take: what is left of the open segment and of the others, without the
 /// reserve.
 pub(super) fn free_bytes(layout: &Layout, segments: &Segments, point: &ChainPoint) -> u64 {
-    let left = segments.free().saturating_add(u32::from(point.next_segment.is_some()));
+    let left = segments.free().saturating_add(count(point.next_segments));
     let Some(left) = left.checked_sub(RESERVE) else { return 0 };
     let open = point.open.map_or(0, |place| layout.segment_blocks.saturating_sub(place.block));
     let open = u64::from(open) * u64::from(layout.block_len);
@@ -96,8 +96,8 @@ fn no_space(
     operations: &[Pending<'_>],
 ) -> Error {
     let free_segments = core::iter::repeat(0);
-    let (open, next_segment, left) = (from.open, Some(0), u32::MAX);
-    let mut cursor = Cursor { layout, open, next_segment, free_segments, left };
+    let (open, next_segments, left) = (from.open, [Some(0); 2], u32::MAX);
+    let mut cursor = Cursor { layout, open, next_segments, free_segments, left };
     let mut rest = operations;
     while let Some((_, count, _)) = cursor.place_frame(rest) {
         rest = rest.get(count..).unwrap_or_default();
@@ -119,7 +119,7 @@ pub(super) fn record_len_max(layout: &Layout) -> u64 {
 struct Cursor<'a, I> {
     layout: &'a Layout,
     open: Option<Place>,
-    next_segment: Option<u32>,
+    next_segments: NextSegments,
     /// Not yet taken by this commit.
     free_segments: I,
     /// How many they are.
@@ -157,16 +157,21 @@ impl<I: Iterator<Item = u32>> Cursor<'_, I> {
         bytes.min(u64::from(FRAME_LEN_MAX))
     }
 
-    /// Goes on in the next segment and chooses the one after it.
+    /// Goes on in the next segment and chooses one more.
     fn roll(&mut self) -> Option<()> {
-        let segment = self.next_segment?;
-        self.open = Some(Place { segment, block: 0 });
-        self.next_segment = self.free_segments.next();
-        self.left = self.left.saturating_sub(u32::from(self.next_segment.is_some()));
+        let [next, after] = self.next_segments;
+        self.open = Some(Place { segment: next?, block: 0 });
+        let chosen = [after, None].map(|named| named.or_else(|| self.free_segments.next()));
+        let taken = count(chosen).saturating_sub(u32::from(after.is_some()));
+        (self.next_segments, self.left) = (chosen, self.left.saturating_sub(taken));
         Some(())
     }
 
     fn left_with_next(&self) -> u32 {
-        self.left.saturating_add(u32::from(self.next_segment.is_some()))
+        self.left.saturating_add(count(self.next_segments))
     }
+}
+
+fn count(segments: NextSegments) -> u32 {
+    segments.into_iter().flatten().fold(0, |count, _| count + 1)
 }

@@ -38,7 +38,7 @@ pub(crate) fn replay<D: BlockDevice>(
         let damaged = |fault| at_point_of(layout, &header, fault);
         check_newest(superblock, header.checkpoint)?;
         if header.place.block == 0 {
-            segments.open(header.place.segment, header.next_segment).map_err(damaged)?;
+            segments.open(header.place.segment, header.next_segments).map_err(damaged)?;
         }
         group.add(&header, header.len(layout), changes).map_err(damaged)?;
         if header.last {
@@ -56,8 +56,8 @@ pub(crate) fn replay<D: BlockDevice>(
 /// Marks what the tail start itself says of segments.
 fn start(segments: &mut Segments, point: &ChainPoint) -> Result<(), Fault> {
     match point.open {
-        Some(place) => segments.open(place.segment, point.next_segment),
-        None => segments.name(point.next_segment),
+        Some(place) => segments.open(place.segment, point.next_segments),
+        None => segments.name(point.next_segments),
     }
 }
 

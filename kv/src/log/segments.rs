@@ -1,13 +1,14 @@
 //! What each segment is used for, and how much of it is live.
 //!
 //! Invariants:
-//! - A segment is named as the next one only while it is free, and then it is not free any more:
-//!   no two chains of frames, and no two uses, ever share a segment.
+//! - A segment is named only while nothing is in it, and then it is not free any more: no two uses
+//!   ever share a segment.
 //! - `live` is the sum of the lengths of those records in the segment that the index names.
 
 use super::change::Pointer;
 use crate::error::Fault;
 use crate::format::layout::Layout;
+use crate::format::place::NextSegments;
 use crate::format::record::Replaced;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -59,7 +60,7 @@ impl Segments {
     }
 
     /// Whether frames of the chain are in the segment.
-    pub(crate) fn is_used(&self, segment: u32) -> bool {
+    fn is_used(&self, segment: u32) -> bool {
         self.get(segment).is_some_and(|segment| segment.state == State::Used)
     }
 
@@ -69,8 +70,8 @@ impl Segments {
         numbered.filter(|(_, segment)| segment.state == State::Free).map(|(number, _)| number)
     }
 
-    /// A frame now opens `segment` and names `next`.
-    pub(super) fn open(&mut self, segment: u32, next: Option<u32>) -> Result<(), Fault> {
+    /// A frame now opens `segment` and names these.
+    pub(super) fn open(&mut self, segment: u32, next: NextSegments) -> Result<(), Fault> {
         if self.is_used(segment) {
             return Err(Fault::Field("segment"));
         }
@@ -78,13 +79,16 @@ impl Segments {
         self.name(next)
     }
 
-    /// `next` is spoken for.
-    pub(super) fn name(&mut self, next: Option<u32>) -> Result<(), Fault> {
-        let Some(next) = next else { return Ok(()) };
-        if self.get(next).is_none_or(|segment| segment.state != State::Free) {
+    /// These are spoken for. One of them may have been already: it was named second before.
+    pub(super) fn name(&mut self, next: NextSegments) -> Result<(), Fault> {
+        let [one, two] = next;
+        let usable = |segment| self.get(segment).is_some_and(|found| found.state != State::Used);
+        if (one.is_some() && one == two) || !next.into_iter().flatten().all(usable) {
             return Err(Fault::Field("next segment"));
         }
-        self.set(next, State::Named);
+        for segment in next.into_iter().flatten() {
+            self.set(segment, State::Named);
+        }
         Ok(())
     }
 

@@ -56,6 +56,6 @@ pub struct Cut {
     pub at: u64,
     /// The number of the frame that was expected there.
     pub frame: u64,
-    /// Whole frames found beyond it.
+    /// Frames found beyond it, whole or in part.
     pub frames_beyond: u64,
 }

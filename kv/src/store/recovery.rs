@@ -36,7 +36,7 @@ pub(super) fn recover<D: BlockDevice>(
     let end = log::replay(disk, superblock, &mut segments, |segments, change| {
         apply(&mut index, segments, change);
     })?;
-    let beyond = log::look_beyond(disk, superblock, &segments, &end)?;
+    let beyond = log::look_beyond(disk, superblock, &end)?;
     let cut = (beyond > 0).then(|| Cut {
         at: end.at(&superblock.layout),
         frame: end.number,

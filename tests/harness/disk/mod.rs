@@ -8,7 +8,4 @@ mod tests;
 
 pub use counting::{CountingDevice, Counts};
 pub use plan::{Call, Fault, Pending, Repeat};
-pub use sim::{Fate, SimDisk};
-
-/// Bytes that a disk writes as one: the unit in which a crash takes or leaves.
-pub const SECTOR: usize = 512;
+pub use sim::{Fate, SECTOR, SimDisk};

@@ -1,6 +1,5 @@
 //! A disk in memory that forgets what was not flushed.
 
-use super::SECTOR;
 use super::plan::{Call, Fault, Pending, Plan};
 use crate::random::Random;
 use nerite::device::check_request;
@@ -8,6 +7,9 @@ use nerite::{
     BlockDevice, DeviceError, DeviceErrorKind, Geometry, MemoryDevice, ReadRequest, WriteRequest,
 };
 use std::sync::{Mutex, MutexGuard};
+
+/// Bytes that a disk writes as one: the unit in which a crash takes or leaves.
+pub const SECTOR: usize = 512;
 
 /// What a crash makes of one pending sector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,19 +2,13 @@
 
 use super::cmos;
 use super::pit;
-use core::arch::x86_64::_rdtsc;
+use super::tsc::ticks;
 use core::fmt;
 use core::time::Duration;
 use nerite::Timestamp;
 
 /// Wrong by some factor, and said to be: durations still grow.
 const ASSUMED_HZ: u64 = 1_000_000_000;
-
-/// The CPU's time stamp counter.
-pub(crate) fn ticks() -> u64 {
-    // SAFETY: `boot.s` has used the instruction already, and nothing can forbid it in ring 0.
-    unsafe { _rdtsc() }
-}
 
 /// The time, monotonic and of the day.
 #[derive(Clone, Copy)]

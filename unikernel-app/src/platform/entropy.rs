@@ -5,7 +5,7 @@
 //! draw the same seed could be taken for each other after a crash, so a constant would be a bug. It
 //! need not be secret.
 
-use super::clock::ticks;
+use super::tsc::ticks;
 use super::{cmos, pit};
 use core::arch::x86_64::{__cpuid, _rdrand64_step};
 

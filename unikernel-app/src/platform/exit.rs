@@ -39,10 +39,9 @@ pub(crate) fn exit(status: Status) -> ! {
 /// Out of memory comes here too: without std, a failed allocation panics.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let message = info.message();
-    match info.location() {
-        Some(location) => println!("panic: {message} ({location})"),
-        None => println!("panic: {message}"),
+    println!("panic: {}", info.message());
+    if let Some(location) = info.location() {
+        println!("at {location}");
     }
     exit(Status::Panic)
 }

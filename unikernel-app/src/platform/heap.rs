@@ -25,8 +25,6 @@ pub(crate) fn start(info: &StartInfo) -> u64 {
     let span = Span::new(gap.start as usize as *mut u8, gap.end as usize as *mut u8);
     // SAFETY: this is RAM, mapped, outside the image and the loader's data; nobody else takes any.
     let claimed = unsafe { HEAP.lock().claim(span) };
-    if claimed.is_err() {
-        panic!("the machine has not enough memory for a heap");
-    }
+    assert!(claimed.is_ok(), "the machine has not enough memory for a heap");
     gap.end - gap.start
 }

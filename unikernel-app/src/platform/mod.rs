@@ -15,6 +15,7 @@ mod pit;
 mod port;
 pub(crate) mod serial;
 mod start_info;
+mod tsc;
 
 use alloc::string::{String, ToString};
 use core::arch::global_asm;

@@ -1,8 +1,8 @@
 //! The programmable interval timer, to measure the speed of the CPU's counter. Only its channel 0
 //! is used: microvm has no port to gate channel 2 with.
 
-use super::clock::ticks;
 use super::port::Port;
+use super::tsc::ticks;
 
 // SAFETY: the timer's registers; it raises interrupts, which are off.
 const CHANNEL_0: Port = unsafe { Port::new(0x40) };

@@ -128,7 +128,7 @@ fn figures(store: &Store<FileDevice>) -> String {
     let cut = match stat.cut {
         None => "no".to_owned(),
         Some(cut) => format!(
-            "at byte {}, before frame {}; whole frames beyond: {}",
+            "at byte {}, before frame {}; frames beyond: {}",
             cut.at, cut.frame, cut.frames_beyond
         ),
     };

@@ -1,0 +1,287 @@
+//! Random operations, on a store and on the oracle in step: the same answers, the same contents.
+//!
+//! A failure names the case, its seed and the operation, and comes again with them.
+
+#![forbid(unsafe_code)]
+
+use nerite::{CreateOptions, Error, Key, KvWrite, MemoryDevice, OpenOptions, Store, Timestamp};
+use nerite_tests::{Model, Random, TestClock, contents, differences};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// One call, with everything that it is given.
+#[derive(Clone, Debug)]
+enum Op {
+    Exists(Key),
+    Get(Key),
+    GetPartial(Key, u64, usize),
+    ListPage(Key, Option<Vec<u8>>, usize),
+    Size(Key),
+    LastModified(Key),
+    Digest(Key),
+    Set(Key, Vec<u8>),
+    SetPartial(Key, u64, Vec<u8>),
+    Allocate(Key, u64, Option<Timestamp>),
+    Remove(Key),
+    Rename(Key, Key),
+    /// Opens the store again, after `close` or after dropping it.
+    Reopen {
+        close: bool,
+    },
+}
+
+impl Op {
+    /// What the call answers, as text: values whole, errors with their keys.
+    fn run(&self, kv: &dyn KvWrite) -> Result<String, Error> {
+        fn text<T: Debug>(answer: Result<T, Error>) -> Result<String, Error> {
+            answer.map(|answer| format!("{answer:?}"))
+        }
+        match self {
+            Self::Exists(key) => text(kv.exists(key)),
+            Self::Get(key) => text(kv.get(key)),
+            Self::GetPartial(key, offset, len) => {
+                let mut buf = vec![0; *len];
+                text(kv.get_partial(key, *offset, &mut buf).map(|got| buf[..got].to_vec()))
+            }
+            Self::ListPage(key, after, limit) => text(kv.list_page(key, after.as_deref(), *limit)),
+            Self::Size(key) => text(kv.size(key)),
+            Self::LastModified(key) => text(kv.last_modified(key)),
+            Self::Digest(key) => text(kv.digest(key)),
+            Self::Set(key, value) => text(kv.set(key, value)),
+            Self::SetPartial(key, offset, data) => text(kv.set_partial(key, *offset, data)),
+            Self::Allocate(key, size, time) => text(kv.allocate(key, *size, *time)),
+            Self::Remove(key) => text(kv.remove(key)),
+            Self::Rename(source, dest) => text(kv.rename(source, dest)),
+            Self::Reopen { .. } => Ok(String::new()),
+        }
+    }
+}
+
+/// Draws operations for stores of one block size.
+struct Generator {
+    random: Random,
+    block_size: usize,
+}
+
+impl Generator {
+    /// Few names, so that keys meet; some sort around `/`.
+    const NAMES: [&[u8]; 6] = [b"a", b"b", b"a-", b"a.", b"!", b"ab\xff"];
+
+    fn key(&mut self) -> Key {
+        let depth = 1 + self.random.below(3);
+        let depth = if self.random.one_in(12) { 0 } else { depth };
+        let mut names = (0..depth).map(|_| *self.random.pick(&Self::NAMES));
+        names.try_fold(Key::ROOT, |key, name| key.join(name)).expect("short keys")
+    }
+
+    /// Most values are small; some sizes are around whole blocks.
+    fn size(&mut self) -> usize {
+        let block = self.block_size;
+        match self.random.below(8) {
+            0..4 => self.random.below(100),
+            4 => self.random.below(block),
+            5 => block * (1 + self.random.below(2)) - 150 + self.random.below(300),
+            6 => self.random.below(3 * block),
+            _ => 0,
+        }
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        let size = self.size();
+        self.random.bytes(size)
+    }
+
+    fn offset(&mut self) -> u64 {
+        if self.random.one_in(10) { self.random.next() } else { self.size() as u64 }
+    }
+
+    fn op(&mut self) -> Op {
+        match self.random.below(40) {
+            0..12 => Op::Set(self.key(), self.value()),
+            12..15 => Op::SetPartial(self.key(), self.offset(), self.value()),
+            15..17 => {
+                let time = Timestamp(self.random.next());
+                let time = self.random.one_in(2).then_some(time);
+                Op::Allocate(self.key(), self.size() as u64, time)
+            }
+            17..21 => Op::Remove(self.key()),
+            21..27 => Op::Rename(self.key(), self.key()),
+            27 => Op::Exists(self.key()),
+            28..30 => Op::Get(self.key()),
+            30..32 => Op::GetPartial(self.key(), self.offset(), self.size()),
+            32..34 => {
+                let after = self.random.one_in(2).then(|| self.random.pick(&Self::NAMES).to_vec());
+                Op::ListPage(self.key(), after, self.random.below(5))
+            }
+            34 => Op::Size(self.key()),
+            35 => Op::LastModified(self.key()),
+            36 => Op::Digest(self.key()),
+            _ => Op::Reopen { close: self.random.one_in(2) },
+        }
+    }
+}
+
+/// A store and the oracle, kept in step.
+struct Pair {
+    device: Arc<MemoryDevice>,
+    /// None only while it is opened again.
+    store: Option<Store<Arc<MemoryDevice>>>,
+    model: Model,
+    /// It stands still during a call: how often a call looks at it is no promise.
+    clock: TestClock,
+    mounts: u64,
+    /// The device was full, and a value could be removed all the same.
+    was_full: bool,
+}
+
+impl Pair {
+    fn new(block_size: u32, size: u32) -> Self {
+        let device = Arc::new(MemoryDevice::new(512, size / 512));
+        let options = CreateOptions::new(1).block_size(block_size);
+        Store::create(&device, options).expect("a blank device takes a store");
+        let clock = TestClock::new(0);
+        let model = Model::new(clock.clone());
+        let mut pair = Self { device, store: None, model, clock, mounts: 0, was_full: false };
+        pair.open();
+        pair
+    }
+
+    fn open(&mut self) {
+        self.mounts += 1;
+        let options = OpenOptions::new(self.mounts);
+        let store = Store::open(Arc::clone(&self.device), self.clock.clone(), options);
+        self.store = Some(store.expect("the store opens"));
+    }
+
+    fn store(&self) -> &Store<Arc<MemoryDevice>> {
+        self.store.as_ref().expect("the store is open")
+    }
+
+    fn step(&mut self, op: &Op) {
+        self.clock.advance(7);
+        if let Op::Reopen { close } = op {
+            let store = self.store.take().expect("the store is open");
+            if *close {
+                drop(store.close().expect("the store closes"));
+            }
+            self.open();
+            return self.compare();
+        }
+        let takes_of_the_reserve = self.takes_of_the_reserve(op);
+        match op.run(self.store()) {
+            Err(Error::NoSpace { needed, free }) => {
+                assert!(needed > free, "{needed} bytes are needed, {free} are free");
+                assert!(self.was_full || !matches!(op, Op::Remove(_)), "a full store removes");
+                self.compare();
+                self.remove_one();
+            }
+            Err(Error::TooLarge { size, limit }) => {
+                let promised = self.store().info().value_len_max;
+                assert!(size > limit && limit >= promised, "{size}, {limit}, {promised} bytes");
+                self.compare();
+            }
+            told => {
+                let told = told.map_err(|error| format!("{error:?}"));
+                let expected = op.run(&self.model).map_err(|error| format!("{error:?}"));
+                assert!(told == expected, "the store tells {told:?}, the model {expected:?}");
+                self.was_full |= takes_of_the_reserve;
+            }
+        }
+    }
+
+    /// Whether it removes something though there is no room left but what is kept for that.
+    fn takes_of_the_reserve(&self, op: &Op) -> bool {
+        let Op::Remove(key) = op else { return false };
+        let removes = self.model.contents().keys().any(|other| other.starts_with(key));
+        removes && self.store().stat().free_bytes == 0
+    }
+
+    /// A full store still lets a value go, at least the first time.
+    fn remove_one(&mut self) {
+        // Space is not reclaimed yet: a full store can be an empty one.
+        let Some(key) = self.model.contents().into_keys().next().filter(|_| !self.was_full) else {
+            return;
+        };
+        self.was_full = true;
+        self.store().remove(&key).expect("a full store removes");
+        self.model.remove(&key).expect("the model removes");
+        self.compare();
+    }
+
+    fn compare(&self) {
+        let differences = differences(&self.model.contents(), &contents(self.store()));
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
+}
+
+/// Where a run is; it tells so if the test fails there.
+struct Place {
+    case: String,
+    number: usize,
+    op: Option<Op>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let op = format!("{:?}", self.op);
+            eprintln!("{}, operation {}: {op:.200}", self.case, self.number);
+        }
+    }
+}
+
+/// Runs `ops` operations for each seed, and tells how many runs filled the device.
+fn agree(block_size: u32, device_size: u32, seeds: u64, ops: usize) -> usize {
+    let mut full = 0;
+    for seed in 0..seeds {
+        let case = format!("block size {block_size}, device of {device_size} bytes, seed {seed}");
+        let random = Random::new(seed << 32 | u64::from(block_size));
+        let mut generator = Generator { random, block_size: block_size as usize };
+        let mut pair = Pair::new(block_size, device_size);
+        let mut place = Place { case, number: 0, op: None };
+        for number in 0..ops {
+            place.number = number;
+            pair.step(place.op.insert(generator.op()));
+            if number % 32 == 0 {
+                pair.compare();
+            }
+        }
+        pair.compare();
+        pair.step(&Op::Reopen { close: false });
+        full += usize::from(pair.was_full);
+    }
+    full
+}
+
+const OPS: usize = 300;
+const SEEDS: u64 = 20;
+
+#[test]
+fn store_and_model_agree_at_512_byte_blocks() {
+    assert_eq!(agree(512, 4 << 20, SEEDS, OPS), 0, "there is room for all of it");
+}
+
+#[test]
+fn store_and_model_agree_at_1024_byte_blocks() {
+    assert_eq!(agree(1024, 8 << 20, SEEDS, OPS), 0, "there is room for all of it");
+}
+
+#[test]
+fn store_and_model_agree_at_4096_byte_blocks() {
+    assert_eq!(agree(4096, 32 << 20, SEEDS, OPS), 0, "there is room for all of it");
+}
+
+#[test]
+fn store_and_model_agree_on_the_smallest_device_until_it_is_full_and_beyond() {
+    for block_size in [512, 1024, 4096] {
+        let full = agree(block_size, 64 << 10, SEEDS, OPS);
+        assert!(full >= 15, "only {full} of {SEEDS} runs filled the device");
+    }
+}
+
+#[test]
+fn store_and_model_agree_on_small_devices() {
+    for (block_size, device_size) in [(512, 96 << 10), (512, 256 << 10), (4096, 1 << 20)] {
+        agree(block_size, device_size, SEEDS / 2, OPS);
+    }
+}
