@@ -148,7 +148,7 @@ fn a_log_of_other_segments_than_it_names_is_refused() {
 }
 
 #[test]
-fn a_cut_is_reported_and_what_lies_beyond_is_left_for_salvage() {
+fn a_cut_is_reported_and_does_not_keep_the_store_from_going_on() {
     let (disk, blocks) = written_by_sets(3);
     assert_eq!(open(&disk, 5).stat().cut, None);
     // A group of several frames of which the first did not survive.

@@ -39,9 +39,6 @@ pub(crate) struct Log {
     /// The epoch that the first frame of this mount starts.
     pub(super) mount: Option<u64>,
     pub(super) failure: Option<Failure>,
-    /// Frames lie behind the end that a crash or damage cut off: leave them, as far as there is
-    /// room elsewhere, for whoever wants to salvage them.
-    fresh_segment: bool,
 }
 
 impl Log {
@@ -51,10 +48,9 @@ impl Log {
         point: ChainPoint,
         segments: Segments,
         epoch: u64,
-        fresh_segment: bool,
     ) -> Self {
         let durable = point.number.saturating_sub(1);
-        Self { newest, point, segments, durable, mount: Some(epoch), failure: None, fresh_segment }
+        Self { newest, point, segments, durable, mount: Some(epoch), failure: None }
     }
 
     pub(crate) const fn superblock(&self) -> &Superblock {
@@ -111,14 +107,7 @@ impl Log {
     ) -> Result<Vec<Change>, Error> {
         self.check()?;
         let layout = self.superblock().layout;
-        let plan = plan::plan(
-            &layout,
-            &self.segments,
-            &self.point,
-            operations,
-            reserve,
-            self.fresh_segment,
-        )?;
+        let plan = plan::plan(&layout, &self.segments, &self.point, operations, reserve)?;
         let mut group = Encoder { log: self, time, point: self.point, changes: Vec::new() };
         let mut frames = Vec::with_capacity(plan.len());
         for (index, planned) in plan.iter().enumerate() {
@@ -146,7 +135,6 @@ impl Log {
         self.durable = point.number.saturating_sub(1);
         self.point = point;
         self.mount = None;
-        self.fresh_segment = false;
     }
 }
 

@@ -49,3 +49,27 @@ fn value_in(bytes: &[u8], pointer: Pointer, key: &[u8], sequence: u64) -> Result
         _ => Err(Fault::WrongRecord),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_record_that_the_pointer_means_is_taken() {
+        let mut bytes = Vec::new();
+        let operation = Operation::Set { key: b"\x01a", value: b"xyz" };
+        let record = Record { sequence: 7, modified: None, replaced: None, operation };
+        let check = record.encode(&mut bytes);
+        let pointer = Pointer { at: 0, len: u32::try_from(bytes.len()).unwrap(), check };
+        assert_eq!(value_in(&bytes, pointer, b"\x01a", 7), Ok(3));
+        let wrong = Err(Fault::WrongRecord);
+        assert_eq!(value_in(&bytes, pointer, b"\x01b", 7), wrong);
+        assert_eq!(value_in(&bytes, pointer, b"\x01a", 8), wrong);
+        assert_eq!(value_in(&bytes, Pointer { len: 1, ..pointer }, b"\x01a", 7), wrong);
+        assert_eq!(value_in(&bytes, Pointer { check: !check, ..pointer }, b"\x01a", 7), wrong);
+        let mut bytes = Vec::new();
+        let operation = Operation::Remove { key: b"\x01a" };
+        Record { operation, ..record }.encode(&mut bytes);
+        assert_eq!(value_in(&bytes, pointer, b"\x01a", 7), wrong);
+    }
+}

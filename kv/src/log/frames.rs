@@ -79,3 +79,80 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
         Ok(self.buf.get(start..).and_then(|rest| rest.get(..len)).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::format::frame::HEADER_LEN;
+    use crate::format::layout::Layout;
+    use crate::format::point::ChainPoint;
+    use crate::format::superblock::Flags;
+    use alloc::vec;
+    use uuid::Uuid;
+
+    const HERE: Place = Place { segment: 3, block: 2 };
+
+    fn superblock() -> Superblock {
+        Superblock {
+            flags: Flags::default(),
+            uuid: Uuid::from_bytes([1; 16]),
+            birth: 2,
+            layout: Layout::divide(4 << 20, 4096).unwrap(),
+            checkpoint: 1,
+            epoch: 1,
+            must_reach: 0,
+            tail_start: ChainPoint::first(1),
+        }
+    }
+
+    fn header() -> FrameHeader {
+        FrameHeader {
+            first: true,
+            last: true,
+            mount: false,
+            uuid: Uuid::from_bytes([1; 16]),
+            birth: 2,
+            epoch: 1,
+            previous_epoch: 0,
+            number: 1,
+            group: 1,
+            generation: 1,
+            place: HERE,
+            next_segments: [Some(4), Some(254)],
+            previous_check: 0,
+            durable: 0,
+            checkpoint: 1,
+            sequence: 1,
+            time: Timestamp(0),
+            records_len: 0,
+            record_count: 0,
+        }
+    }
+
+    fn is_found(header: &FrameHeader, place: Place) -> bool {
+        let mut bytes = vec![0; HEADER_LEN];
+        header.seal(&mut bytes, 4096);
+        header_at(&bytes, &superblock(), place).is_some()
+    }
+
+    #[test]
+    fn only_frames_of_this_store_at_their_own_place_are_found() {
+        assert!(is_found(&header(), HERE));
+        assert!(!is_found(&header(), Place { segment: 4, ..HERE }));
+        assert!(!is_found(&header(), Place { block: 1, ..HERE }));
+        assert!(!is_found(&FrameHeader { uuid: Uuid::nil(), ..header() }, HERE));
+        assert!(!is_found(&FrameHeader { birth: 3, ..header() }, HERE));
+        assert!(!is_found(&FrameHeader { next_segments: [Some(255), None], ..header() }, HERE));
+    }
+
+    #[test]
+    fn a_length_that_leaves_the_segment_is_not_believed() {
+        // Two of the segment's four blocks are left.
+        let fits = 2 * 4096 - u32::try_from(HEADER_LEN).unwrap();
+        assert!(is_found(&FrameHeader { records_len: fits, ..header() }, HERE));
+        for records_len in [fits + 1, u32::MAX] {
+            assert!(!is_found(&FrameHeader { records_len, ..header() }, HERE), "{records_len}");
+        }
+    }
+}

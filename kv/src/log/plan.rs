@@ -36,7 +36,7 @@ pub(super) struct PlannedFrame {
     pub(super) operations: Range<usize>,
 }
 
-/// Lays out `operations` from `from` on. With `fresh`, a new segment is begun if there is one.
+/// Lays out `operations` from `from` on.
 ///
 /// # Errors
 /// `TooLarge` if they never fit, `NoSpace` if they do not fit now.
@@ -46,7 +46,6 @@ pub(super) fn plan(
     from: &ChainPoint,
     operations: &[Pending<'_>],
     reserve: Reserve,
-    fresh: bool,
 ) -> Result<Vec<PlannedFrame>, Error> {
     let mut cursor = Cursor {
         layout,
@@ -55,9 +54,6 @@ pub(super) fn plan(
         free_segments: segments.free_segments(),
         left: segments.free(),
     };
-    if fresh && cursor.left >= RESERVE {
-        cursor.roll();
-    }
     let keep = if reserve == Reserve::Keep { RESERVE } else { 0 };
     let (mut frames, mut taken, mut start) = (Vec::new(), 0u64, 0);
     while start < operations.len() {

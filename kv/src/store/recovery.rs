@@ -48,7 +48,7 @@ pub(super) fn recover<D: BlockDevice>(
     // The state that the mount starts from takes part, so that two mounts of one seed differ too
     // wherever they follow each other.
     let epoch = mix(options.seed, end.number ^ end.epoch.rotate_left(32));
-    let log = Log::new(newest, end, segments, epoch, cut.is_some());
+    let log = Log::new(newest, end, segments, epoch);
     Ok(Recovered { log, index, cut })
 }
 
