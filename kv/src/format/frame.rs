@@ -87,6 +87,32 @@ impl FrameHeader {
         check
     }
 
+    /// A frame of one group, in segment 3, with every field different.
+    #[cfg(test)]
+    pub(crate) const fn example() -> Self {
+        Self {
+            first: true,
+            last: true,
+            mount: false,
+            uuid: Uuid::from_bytes([1; 16]),
+            birth: 2,
+            epoch: 3,
+            previous_epoch: 0,
+            number: 5,
+            group: 6,
+            generation: 7,
+            place: Place { segment: 3, block: 2 },
+            next_segments: [Some(10), None],
+            previous_check: 11,
+            durable: 12,
+            checkpoint: 13,
+            sequence: 14,
+            time: Timestamp(15),
+            records_len: 0,
+            record_count: 0,
+        }
+    }
+
     fn encode(&self) -> Vec<u8> {
         let flag = |set: bool, flag: u16| if set { flag } else { 0 };
         let mut out = Vec::with_capacity(HEADER_LEN);
@@ -181,36 +207,12 @@ mod tests {
     use super::*;
     use alloc::vec;
 
-    fn header() -> FrameHeader {
-        FrameHeader {
-            first: true,
-            last: true,
-            mount: false,
-            uuid: Uuid::from_bytes([1; 16]),
-            birth: 2,
-            epoch: 3,
-            previous_epoch: 4,
-            number: 5,
-            group: 6,
-            generation: 7,
-            place: Place { segment: 8, block: 9 },
-            next_segments: [Some(10), None],
-            previous_check: 11,
-            durable: 12,
-            checkpoint: 13,
-            sequence: 14,
-            time: Timestamp(15),
-            records_len: 0,
-            record_count: 0,
-        }
-    }
-
     fn frame(value: &[u8]) -> (FrameHeader, Vec<u8>, u32) {
         let mut bytes = vec![0; HEADER_LEN];
         let operation = Operation::Set { key: b"\x01k", value };
         Record { sequence: 14, modified: None, replaced: None, operation }.encode(&mut bytes);
         let records_len = u32::try_from(bytes.len() - HEADER_LEN).unwrap();
-        let header = FrameHeader { records_len, record_count: 1, ..header() };
+        let header = FrameHeader { records_len, record_count: 1, ..FrameHeader::example() };
         let check = header.seal(&mut bytes, 512);
         (header, bytes, check)
     }

@@ -160,25 +160,15 @@ mod tests {
     /// A frame that fits the point, in its open segment.
     fn header() -> FrameHeader {
         FrameHeader {
-            first: true,
-            last: true,
-            mount: false,
-            uuid: uuid::Uuid::nil(),
-            birth: 0,
             epoch: 8,
-            previous_epoch: 0,
             number: 7,
-            group: 7,
             generation: 5,
             place: Place { segment: 3, block: 4 },
             next_segments: [Some(6), Some(1)],
             previous_check: 9,
-            durable: 6,
-            checkpoint: 1,
             sequence: 10,
-            time: crate::clock::Timestamp(0),
-            records_len: 0,
             record_count: 2,
+            ..FrameHeader::example()
         }
     }
 

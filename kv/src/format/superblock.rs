@@ -146,6 +146,21 @@ impl Superblock {
         })
     }
 
+    /// The superblock of a device of 64 MiB, with every field different.
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        Self {
+            flags: Flags { incompatible: 0, read_only_compatible: 2, compatible: 3 },
+            uuid: Uuid::from_bytes([7; 16]),
+            birth: 8,
+            layout: Layout::divide(64 << 20, 4096).unwrap(),
+            checkpoint: 9,
+            epoch: 10,
+            must_reach: 11,
+            tail_start: ChainPoint::first(12),
+        }
+    }
+
     /// Whether `bytes` start as a superblock does, whatever follows.
     pub(crate) fn starts(bytes: &[u8]) -> bool {
         bytes.starts_with(&MAGIC)
@@ -161,24 +176,11 @@ const _: () =
 mod tests {
     use super::*;
 
-    fn superblock() -> Superblock {
-        Superblock {
-            flags: Flags { incompatible: 0, read_only_compatible: 2, compatible: 3 },
-            uuid: Uuid::from_bytes([7; 16]),
-            birth: 8,
-            layout: Layout::divide(64 << 20, 4096).unwrap(),
-            checkpoint: 9,
-            epoch: 10,
-            must_reach: 11,
-            tail_start: ChainPoint::first(12),
-        }
-    }
-
     #[test]
     fn comes_back_from_its_own_slot_and_copy_only() {
-        let bytes = superblock().encode(1, 0);
+        let bytes = Superblock::example().encode(1, 0);
         assert_eq!(bytes.len(), LEN);
-        assert_eq!(Superblock::decode(&bytes, 1, 0), Ok(superblock()));
+        assert_eq!(Superblock::decode(&bytes, 1, 0), Ok(Superblock::example()));
         let misplaced = Unreadable::Fault(Fault::Field("slot"));
         assert_eq!(Superblock::decode(&bytes, 0, 0), Err(misplaced));
         assert_eq!(Superblock::decode(&bytes, 1, 1), Err(misplaced));
@@ -186,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_noticed() {
-        let bytes = superblock().encode(0, 1);
+        let bytes = Superblock::example().encode(0, 1);
         for bit in 0..LEN * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_from_damage() {
-        let mut bytes = superblock().encode(0, 0);
+        let mut bytes = Superblock::example().encode(0, 0);
         bytes[CHECKED_FROM] = 1;
         let check = check(&bytes[CHECKED_FROM..]);
         bytes[8..CHECKED_FROM].copy_from_slice(&check.to_le_bytes());

@@ -83,57 +83,21 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
     use crate::format::frame::HEADER_LEN;
-    use crate::format::layout::Layout;
-    use crate::format::point::ChainPoint;
-    use crate::format::superblock::Flags;
     use alloc::vec;
     use uuid::Uuid;
 
     const HERE: Place = Place { segment: 3, block: 2 };
 
-    fn superblock() -> Superblock {
-        Superblock {
-            flags: Flags::default(),
-            uuid: Uuid::from_bytes([1; 16]),
-            birth: 2,
-            layout: Layout::divide(4 << 20, 4096).unwrap(),
-            checkpoint: 1,
-            epoch: 1,
-            must_reach: 0,
-            tail_start: ChainPoint::first(1),
-        }
-    }
-
     fn header() -> FrameHeader {
-        FrameHeader {
-            first: true,
-            last: true,
-            mount: false,
-            uuid: Uuid::from_bytes([1; 16]),
-            birth: 2,
-            epoch: 1,
-            previous_epoch: 0,
-            number: 1,
-            group: 1,
-            generation: 1,
-            place: HERE,
-            next_segments: [Some(4), Some(254)],
-            previous_check: 0,
-            durable: 0,
-            checkpoint: 1,
-            sequence: 1,
-            time: Timestamp(0),
-            records_len: 0,
-            record_count: 0,
-        }
+        let Superblock { uuid, birth, .. } = Superblock::example();
+        FrameHeader { uuid, birth, place: HERE, ..FrameHeader::example() }
     }
 
     fn is_found(header: &FrameHeader, place: Place) -> bool {
         let mut bytes = vec![0; HEADER_LEN];
         header.seal(&mut bytes, 4096);
-        header_at(&bytes, &superblock(), place).is_some()
+        header_at(&bytes, &Superblock::example(), place).is_some()
     }
 
     #[test]
@@ -148,8 +112,8 @@ mod tests {
 
     #[test]
     fn a_length_that_leaves_the_segment_is_not_believed() {
-        // Two of the segment's four blocks are left.
-        let fits = 2 * 4096 - u32::try_from(HEADER_LEN).unwrap();
+        // All but two of the segment's 64 blocks are left.
+        let fits = 62 * 4096 - u32::try_from(HEADER_LEN).unwrap();
         assert!(is_found(&FrameHeader { records_len: fits, ..header() }, HERE));
         for records_len in [fits + 1, u32::MAX] {
             assert!(!is_found(&FrameHeader { records_len, ..header() }, HERE), "{records_len}");
