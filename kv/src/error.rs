@@ -26,7 +26,7 @@ pub enum Error {
     },
     /// The key that the call would make is none.
     InvalidKey(InvalidKey),
-    /// The device is full. `remove` still works.
+    /// The device is full. `remove` still works, as long as the room lasts that is kept for it.
     NoSpace {
         /// Bytes that the commit takes on the device.
         needed: u64,

@@ -102,10 +102,10 @@ pub trait KvRead {
 /// A store that can be written (`Mirage_kv.RW`).
 ///
 /// Each call is atomic, and **durable** when it returns `Ok`: after a crash its effect is there
-/// whole. If a crash or an error came first, the effect is there whole or not at all. Besides the
-/// errors that the methods name, each can fail with [`Error::ReadOnly`], [`Error::NoSpace`],
-/// [`Error::TooLarge`], [`Error::Poisoned`], [`Error::Corrupt`] and [`Error::Device`]; then nothing
-/// has changed.
+/// whole. Besides the errors that the methods name, each can fail with [`Error::ReadOnly`],
+/// [`Error::NoSpace`], [`Error::TooLarge`], [`Error::Poisoned`] and [`Error::Corrupt`]. After an
+/// error nothing has changed, with one exception: after [`Error::Device`], as after a crash in the
+/// middle of a call, its effect is there whole or not at all, which reopening tells.
 pub trait KvWrite: KvRead {
     /// Gives `key` this value, in place of any that it has.
     ///

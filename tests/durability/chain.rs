@@ -1,14 +1,14 @@
 //! The chain: what counts as its next frame, and what its end means.
 
 use super::{
-    BLOCK, changed_blocks, flip_bit, held, image, key, new_disk, open, try_open, value_of,
-    written_by_sets,
+    BLOCK, changed_blocks, fail_next_flush, flip_bit, held, image, key, new_disk,
+    new_disk_of_sectors, open, try_open, value_of, written_by_sets,
 };
 use nerite::{
-    BlockDevice, DeviceError, DeviceErrorKind, Error, Fault, Geometry, KvWrite, Part, ReadRequest,
-    WriteRequest,
+    BlockDevice, CreateOptions, DeviceError, DeviceErrorKind, Error, Fault, Geometry, KvWrite,
+    Part, ReadRequest, Store, WriteRequest,
 };
-use nerite_tests::SimDisk;
+use nerite_tests::{Fate, SimDisk, contents};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[test]
@@ -176,6 +176,80 @@ fn a_cut_is_reported_and_does_not_keep_the_store_from_going_on() {
     assert_eq!(value_of(&store, "after"), Some(b"x".to_vec()));
     assert_eq!(value_of(&store, "k0"), Some(vec![0; 100]));
     assert!(!blocks.is_empty());
+}
+
+/// Mount 1's frame tears: its header survives, its end does not. Mount 2 sees nothing of it, and
+/// writes another frame to the same blocks. That one tears the other way round. Where both end in
+/// the same bytes, mount 1's frame is whole now: what mount 2 saw absent must stay absent.
+#[test]
+fn a_torn_frame_is_not_completed_by_the_torn_frame_of_the_next_mount() {
+    for (first, second) in [("a", "b"), ("a", "a/b"), ("same", "size")] {
+        for len in [600, 3000, 9000] {
+            let disk = new_disk_of_sectors();
+            open(&disk, 2).set(&key("kept"), b"x").unwrap();
+            let tear = |disk: &SimDisk, seed, path, header_survives: bool| {
+                let store = open(disk, seed);
+                assert_eq!(contents(&store).len(), 1, "nothing but what was acknowledged");
+                fail_next_flush(disk);
+                store.set(&key(path), &vec![7; len]).unwrap_err();
+                let survives = |sector| (sector == 0) == header_survives;
+                let torn =
+                    disk.crash(|sector| if survives(sector) { Fate::New } else { Fate::Old });
+                SimDisk::from_bytes(512, torn)
+            };
+            let disk = tear(&disk, 3, first, true);
+            let disk = tear(&disk, 4, second, false);
+            let held = contents(&open(&disk, 5));
+            assert!(!held.contains_key(&key(first)), "{first} {second} {len}");
+        }
+    }
+}
+
+/// On small devices a segment is a block, so that the loss of a few neighbouring blocks is the loss
+/// of as many segments.
+#[test]
+fn damage_to_several_small_segments_in_a_row_is_corrupt_not_cut() {
+    let disk = SimDisk::new(BLOCK, 256);
+    Store::create(&disk, CreateOptions::new(1)).unwrap();
+    let store = open(&disk, 2);
+    let mut blocks = Vec::new();
+    for number in 0..20 {
+        let before = image(&disk);
+        store.set(&key(&format!("{number}")), &[1; 100]).unwrap();
+        blocks.extend(changed_blocks(&before, &image(&disk)));
+    }
+    for lost in 1..=18 {
+        let mut damaged = image(&disk);
+        for block in &blocks[1..=lost] {
+            damaged[block * BLOCK as usize..][..BLOCK as usize].fill(0);
+        }
+        assert!(matches!(held(damaged), Err(Error::Corrupt(_))), "{lost} blocks");
+    }
+}
+
+#[test]
+fn a_cut_that_was_closed_is_not_reported_again() {
+    let (disk, _) = written_by_sets(2);
+    let store = open(&disk, 3);
+    for name in 0..2 {
+        store.set(&key(&format!("d/{name}")), &[7; 12_000]).unwrap();
+    }
+    let before = image(&disk);
+    fail_next_flush(&disk);
+    store.rename(&key("d"), &key("e")).unwrap_err();
+    drop(store);
+    let after = disk.crash(|_| Fate::New);
+    let first = changed_blocks(&before, &after)[0];
+    let mut torn = after;
+    flip_bit(&mut torn, first, 150);
+    let disk = SimDisk::from_bytes(BLOCK, torn);
+    assert!(open(&disk, 4).stat().cut.is_some());
+    for mount in 5..9 {
+        let store = open(&disk, mount);
+        assert_eq!(store.stat().cut.is_some(), mount == 5, "mount {mount}");
+        store.set(&key("goes on"), &[1; 10]).unwrap();
+        store.close().unwrap();
+    }
 }
 
 /// A disk of which one read fails.

@@ -71,6 +71,38 @@ fn power_lost_while_a_store_is_made_over_another_leaves_one_of_them() {
     assert!(old_seen > 0 && new_seen > 0);
 }
 
+/// Where the block sizes differ, the pages of the one lie in the log of the other.
+#[test]
+fn power_lost_while_a_store_of_other_blocks_is_made_leaves_one_of_them() {
+    for (old_size, new_size) in [(4096, 65536), (65536, 4096), (512, 16384)] {
+        for closed in [true, false] {
+            let old = SimDisk::new(512, (4 << 20) / 512);
+            Store::create(&old, CreateOptions::new(1).block_size(old_size)).unwrap();
+            let store = open(&old, 2);
+            (0..30).for_each(|n| store.set(&key(&format!("{n}")), &[1; 3000]).unwrap());
+            if closed {
+                store.close().unwrap();
+            }
+            let (mut old_seen, mut new_seen) = (0, 0);
+            for flushes in 0..3 {
+                let disk = SimDisk::from_bytes(512, image(&old));
+                let (repeat, pending) = (Repeat::Forever, Pending::Kept);
+                disk.inject(Fault { call: Call::Flush, after: flushes, repeat, pending });
+                let options = CreateOptions::new(9).block_size(new_size).force(true);
+                assert!(matches!(Store::create(&disk, options), Err(Error::Device(_))));
+                for fate in [Fate::New, Fate::Old, Fate::Torn { prefix: 100 }, Fate::Zeros] {
+                    let image = SimDisk::from_bytes(512, disk.crash(|_| fate));
+                    let found = contents(&open(image, 3)).len();
+                    old_seen += usize::from(found == 30);
+                    new_seen += usize::from(found == 0);
+                    assert!(found == 0 || found == 30, "{found}");
+                }
+            }
+            assert!(old_seen > 0 && new_seen > 0);
+        }
+    }
+}
+
 /// The same name, and on the disk the frames of the old store with all their durable marks: none
 /// of them may pass for a loss, or for data, in the new one.
 #[test]

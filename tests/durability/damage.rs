@@ -53,6 +53,7 @@ fn with_both_copies_of_the_newest_slot_lost_the_older_state_is_not_taken_for_it(
                 assert_eq!(corruption.part, Part::Superblock);
                 let fault = Fault::Older { found: newest - 1, named: newest };
                 assert_eq!(corruption.fault, fault);
+                assert_eq!(corruption.at, (slot * BLOCK as usize) as u64, "the slot that is lost");
             }
             Err(error) => panic!("{error}"),
         }
@@ -158,4 +159,35 @@ fn a_device_that_has_shrunk_is_told_and_one_that_has_grown_is_fine() {
     let mut grown = sound;
     grown.resize(grown.len() * 2, 0);
     assert_eq!(contents(&open(SimDisk::from_bytes(BLOCK, grown), 2)).len(), 3);
+}
+
+/// Crafted counters at their end: an error, no panic, and what is there can be read.
+#[test]
+fn counters_at_their_end_are_an_error() {
+    let empty = image(&new_disk());
+    for left in 0..4 {
+        for (at, name) in [(124 + 24, "number"), (124 + 44, "sequence")] {
+            let mut crafted = empty.clone();
+            for page in 0..SUPERBLOCK_PAGES {
+                let bytes = &mut crafted[page * BLOCK as usize..][..512];
+                bytes[at..at + 8].copy_from_slice(&(u64::MAX - left).to_le_bytes());
+                let check = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI).checksum(&bytes[12..]);
+                bytes[8..12].copy_from_slice(&check.to_le_bytes());
+            }
+            let disk = SimDisk::from_bytes(BLOCK, crafted);
+            let store = open(&disk, 2);
+            let mut written = 0;
+            let refused = loop {
+                match store.set(&key(&format!("{written}")), b"x") {
+                    Ok(()) => written += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(refused, Error::Unsupported(_)), "{name} {left}: {refused:?}");
+            assert!(written <= 4);
+            store.rename(&key("0"), &key("1/2")).unwrap_err();
+            drop(store);
+            assert_eq!(contents(&open(&disk, 3)).len(), written, "{name} {left}");
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! Writes and flushes that fail.
 
 use super::{contents, held, image, key, new_disk, open, try_open, value_of};
-use nerite::{Error, KvRead, KvWrite};
+use nerite::{
+    BlockDevice, DeviceError, Error, Geometry, KvRead, KvWrite, ReadRequest, WriteRequest,
+};
 use nerite_tests::disk::{Call, Pending, Repeat};
 use nerite_tests::{Fate, Fault, SimDisk};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const CALLS: [Call; 2] = [Call::Write, Call::Flush];
 const PENDING: [Pending; 2] = [Pending::Kept, Pending::Dropped];
@@ -100,4 +104,35 @@ fn a_failed_seal_loses_nothing() {
             }
         }
     }
+}
+
+/// A disk that panics in its next flush.
+struct Panics(SimDisk, AtomicBool);
+
+impl BlockDevice for Panics {
+    fn geometry(&self) -> Geometry {
+        self.0.geometry()
+    }
+    fn read(&self, requests: &mut [ReadRequest<'_>]) -> Result<(), DeviceError> {
+        self.0.read(requests)
+    }
+    fn write(&self, requests: &[WriteRequest<'_>]) -> Result<(), DeviceError> {
+        self.0.write(requests)
+    }
+    fn flush(&self) -> Result<(), DeviceError> {
+        assert!(!self.1.swap(false, Ordering::SeqCst), "asked to");
+        self.0.flush()
+    }
+}
+
+#[test]
+fn a_device_that_panics_while_it_flushes_poisons_too() {
+    let device = Panics(new_disk(), AtomicBool::new(false));
+    let store = open(&device, 2);
+    store.set(&key("a"), b"x").unwrap();
+    device.1.store(true, Ordering::SeqCst);
+    let set = AssertUnwindSafe(|| store.set(&key("b"), b"x"));
+    catch_unwind(set).unwrap_err();
+    assert!(matches!(store.set(&key("c"), b"x"), Err(Error::Poisoned)));
+    assert_eq!(store.get(&key("a")).unwrap(), b"x");
 }

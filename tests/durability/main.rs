@@ -12,7 +12,8 @@ mod mounts;
 mod space;
 
 use nerite::{BlockDevice, CreateOptions, Error, Key, KvRead, KvWrite, OpenOptions, Store, Uuid};
-use nerite_tests::{Contents, Fate, SimDisk, TestClock, contents};
+use nerite_tests::disk::{Call, Pending, Repeat};
+use nerite_tests::{Contents, Fate, Fault, SimDisk, TestClock, contents};
 
 /// Devices of 4 MiB: 255 segments of 4 blocks.
 const BLOCK: u32 = 4096;
@@ -28,6 +29,19 @@ fn new_disk() -> SimDisk {
     let uuid = Uuid::from_bytes([7; 16]);
     Store::create(&disk, CreateOptions::new(1).uuid(uuid)).unwrap();
     disk
+}
+
+/// The same on a device of 512-byte blocks, on which a crash can tear a block of the store.
+fn new_disk_of_sectors() -> SimDisk {
+    let disk = SimDisk::new(512, BLOCKS * (BLOCK / 512));
+    Store::create(&disk, CreateOptions::new(1).block_size(BLOCK)).unwrap();
+    disk
+}
+
+/// The next flush fails once, and what was to be flushed stays in the cache.
+fn fail_next_flush(disk: &SimDisk) {
+    let (repeat, pending) = (Repeat::Once, Pending::Kept);
+    disk.inject(Fault { call: Call::Flush, after: 0, repeat, pending });
 }
 
 fn try_open<D: BlockDevice>(device: D, seed: u64) -> Result<Store<D>, Error> {

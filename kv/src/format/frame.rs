@@ -195,6 +195,11 @@ impl FrameHeader {
     }
 }
 
+/// Makes `bytes`, which a frame starts with, start with none.
+pub(crate) fn disown(bytes: &mut [u8]) {
+    replace(bytes, 0, &[0; MAGIC.len()]);
+}
+
 fn replace(bytes: &mut [u8], at: usize, by: &[u8]) {
     if let Some(target) = bytes.get_mut(at..).and_then(|rest| rest.get_mut(..by.len())) {
         target.copy_from_slice(by);

@@ -148,8 +148,9 @@ fn decode_operation<'a>(kind: u8, key: &'a [u8], value: &'a [u8]) -> Result<Oper
             }
         }
         REMOVE_RANGE => {
-            let bounded = key.len() <= index_key::LEN_MAX.saturating_add(1)
-                && value.len() <= index_key::RANGE_END_LEN_MAX;
+            let bounded = key.len() <= index_key::RANGE_END_LEN_MAX
+                && value.len() <= index_key::RANGE_END_LEN_MAX
+                && value <= &[PATHS + 1][..];
             if bounded && key.first() == Some(&PATHS) && key < value {
                 Ok(Operation::RemoveRange { from: key, to: value })
             } else {
@@ -224,6 +225,7 @@ mod tests {
             Operation::Set { key: b"\x01a\0\0b", value: b"an empty name" },
             Operation::Set { key: b"\x09a", value: b"an unknown keyspace" },
             Operation::RemoveRange { from: b"\x01b", to: b"\x01a" },
+            Operation::RemoveRange { from: b"\x01b", to: b"\x02a" },
         ];
         for operation in refused {
             let mut bytes = Vec::new();

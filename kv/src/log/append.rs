@@ -5,28 +5,26 @@
 //!   chain, or in a segment that was free.
 //! - A commit is acknowledged after one write and one flush; `durable` moves only then.
 //! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
+//! - What a crash has left of a frame that would fit where the chain ends is made unreadable before
+//!   anything is written over it. Otherwise a second crash could mix the two: if both end in the
+//!   same bytes, the old frame would be whole again, though it was found absent in between.
 
 use super::change::{Change, Pending, Pointer};
 use super::disk::Disk;
+use super::frames::header_at;
 use super::plan::{self, PlannedFrame, Reserve};
 use super::segments::Segments;
 use super::superblocks::Newest;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
-use crate::format::frame::{FrameHeader, HEADER_LEN};
+use crate::format::frame::{self, FrameHeader, HEADER_LEN};
+use crate::format::place::Place;
 use crate::format::point::ChainPoint;
 use crate::format::record::{self, Record};
 use crate::format::superblock::Superblock;
 use alloc::vec;
 use alloc::vec::Vec;
-
-/// Why nothing is written any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    Poisoned,
-    Stolen,
-}
 
 /// The end of the chain, and what writing needs to know.
 #[derive(Debug)]
@@ -38,19 +36,24 @@ pub(crate) struct Log {
     pub(super) durable: u64,
     /// The epoch that the first frame of this mount starts.
     pub(super) mount: Option<u64>,
-    pub(super) failure: Option<Failure>,
+    /// Frames were found behind the end of the chain, whole or in part.
+    cut: bool,
+    /// A write or flush has failed, or is under way.
+    pub(super) poisoned: bool,
 }
 
 impl Log {
-    /// A log that goes on at `point`, whose frames are all durable, with frames of `epoch`.
+    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; with
+    /// `cut`, there are others behind it.
     pub(crate) const fn new(
         newest: Newest,
         point: ChainPoint,
         segments: Segments,
         epoch: u64,
+        cut: bool,
     ) -> Self {
         let durable = point.number.saturating_sub(1);
-        Self { newest, point, segments, durable, mount: Some(epoch), failure: None }
+        Self { newest, point, segments, durable, mount: Some(epoch), cut, poisoned: false }
     }
 
     pub(crate) const fn superblock(&self) -> &Superblock {
@@ -78,13 +81,9 @@ impl Log {
     /// Whether anything can be committed.
     ///
     /// # Errors
-    /// `Poisoned` or `Stolen`.
+    /// `Poisoned`.
     pub(crate) const fn check(&self) -> Result<(), Error> {
-        match self.failure {
-            None => Ok(()),
-            Some(Failure::Poisoned) => Err(Error::Poisoned),
-            Some(Failure::Stolen) => Err(Error::Stolen),
-        }
+        if self.poisoned { Err(Error::Poisoned) } else { Ok(()) }
     }
 
     /// The longest value that a key whose index key has `key_len` bytes can have.
@@ -117,13 +116,32 @@ impl Log {
             frames.push((layout.at(planned.place.segment, planned.place.block), frame));
         }
         let Encoder { point, changes, .. } = group;
-        let written = disk.write_many(frames.iter().map(|(at, frame)| (*at, &frame[..])));
-        if let Err(error) = written.and_then(|()| disk.flush()) {
-            self.failure = Some(Failure::Poisoned);
-            return Err(error);
+        // Whatever ends the next calls early, a panic of the device too, leaves the log poisoned.
+        self.poisoned = true;
+        if let Some(first) = plan.first().filter(|_| self.cut) {
+            self.disown(disk, first.place)?;
         }
+        disk.write_many(frames.iter().map(|(at, frame)| (*at, &frame[..])))?;
+        disk.flush()?;
+        self.poisoned = false;
         self.settle(&plan, point);
         Ok(changes)
+    }
+
+    /// Makes what is left of a frame at `place` unreadable, if it would fit where the chain ends.
+    fn disown<D: BlockDevice>(&mut self, disk: &Disk<D>, place: Place) -> Result<(), Error> {
+        let superblock = self.superblock();
+        let at = superblock.layout.at(place.segment, place.block);
+        let mut block = vec![0; superblock.layout.block_len as usize];
+        disk.read(at, &mut block)?;
+        let left = header_at(&block, superblock, place);
+        if left.is_some_and(|header| self.point.accepts(&header)) {
+            frame::disown(&mut block);
+            disk.write_many([(at, &block[..])])?;
+            disk.flush()?;
+        }
+        self.cut = false;
+        Ok(())
     }
 
     /// Takes note that the planned frames are durable.
@@ -138,7 +156,7 @@ impl Log {
     }
 }
 
-const COUNTERS_USED_UP: Error = Error::Unsupported("a store whose counters are used up");
+pub(super) const COUNTERS_USED_UP: Error = Error::Unsupported("a store whose counters are used up");
 
 /// The frames of one group while they are made.
 struct Encoder<'a> {
@@ -158,8 +176,10 @@ impl Encoder<'_> {
     ) -> Option<Vec<u8>> {
         let layout = self.log.superblock().layout;
         let at = layout.at(planned.place.segment, planned.place.block);
-        let mut frame = vec![0; HEADER_LEN];
-        for (sequence, pending) in (self.point.sequence..).zip(operations) {
+        let mut frame = Vec::with_capacity(usize::try_from(planned.len).ok()?);
+        frame.resize(HEADER_LEN, 0);
+        let mut sequence = self.point.sequence;
+        for pending in operations {
             let Pending { operation, modified, replaced } = *pending;
             let record = Record { sequence, modified, replaced, operation };
             let start = frame.len();
@@ -167,6 +187,7 @@ impl Encoder<'_> {
             let len = u32::try_from(frame.len().checked_sub(start)?).ok()?;
             let pointer = Pointer { at: at.checked_add(start as u64)?, len, check };
             self.changes.push(Change::new(&record, pointer, self.time));
+            sequence = sequence.checked_add(1)?;
         }
         let records_len = u32::try_from(frame.len().checked_sub(HEADER_LEN)?).ok()?;
         let record_count = u32::try_from(operations.len()).ok()?;

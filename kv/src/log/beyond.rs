@@ -4,23 +4,28 @@
 //! frame that was durable is damaged. The first two are no loss. The third shows in any later frame
 //! whose durable mark reaches the missing one: the mark was set when a flush had returned.
 //!
-//! Such frames lie in the rest of the open segment, in the two that its frames name, or in those
-//! that frames found there name: a whole segment can be lost without hiding what is behind it.
+//! Such frames lie in the rest of the open segment, in the two that its frames name, in those that
+//! frames found there name, and as the writer takes the lowest free segments, in these. Two whole
+//! segments, and [`LOOK_AHEAD`] bytes, are looked at in any case: damage must take all of that to
+//! hide what is behind it.
 //!
 //! Only the last flush group has nothing behind it: damage to it looks like a crash, which
 //! `docs/design.md` states as a limit.
 
 use super::disk::Disk;
 use super::frames::Frames;
-use super::superblocks::check_newest;
+use super::segments::Segments;
+use super::superblocks::{Newest, check_newest};
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::frame::FrameHeader;
 use crate::format::place::Place;
 use crate::format::point::ChainPoint;
-use crate::format::superblock::Superblock;
 use crate::format::{FRAME_LEN_MAX, UNFLUSHED_MAX};
 use alloc::vec::Vec;
+
+/// Bytes of segments that are looked at though no frame names them.
+const LOOK_AHEAD: u64 = 1 << 20;
 
 /// Looks for frames beyond the end of the chain, and counts those that a crash can have left.
 ///
@@ -29,24 +34,28 @@ use alloc::vec::Vec;
 /// slot holds.
 pub(crate) fn look_beyond<D: BlockDevice>(
     disk: &Disk<D>,
-    superblock: &Superblock,
+    newest: &Newest,
+    segments: &Segments,
     end: &ChainPoint,
 ) -> Result<u64, Error> {
-    let named = end.next_segments.into_iter().flatten().collect();
-    let mut beyond = Beyond { superblock, end, named, frames: 0 };
+    let count = LOOK_AHEAD.div_ceil(newest.superblock.layout.segment_len());
+    let free = segments.free_segments().take(usize::try_from(count).unwrap_or(usize::MAX));
+    let named = end.next_segments.into_iter().flatten().chain(free).collect();
+    let mut beyond = Beyond { newest, end, named, frames: 0 };
+    let mut frames = Frames::new(disk, &newest.superblock);
     if let Some(place) = end.open {
-        beyond.scan(disk, place)?;
+        beyond.scan(&mut frames, place)?;
     }
     let mut next = 0;
     while let Some(&segment) = beyond.named.get(next) {
-        beyond.scan(disk, Place { segment, block: 0 })?;
+        beyond.scan(&mut frames, Place { segment, block: 0 })?;
         next += 1;
     }
     Ok(beyond.frames)
 }
 
 struct Beyond<'a> {
-    superblock: &'a Superblock,
+    newest: &'a Newest,
     end: &'a ChainPoint,
     /// Segments in which the chain may have gone on, each once.
     named: Vec<u32>,
@@ -56,12 +65,15 @@ struct Beyond<'a> {
 impl Beyond<'_> {
     /// Looks at every block from `place` to the end of its segment, or as far as the writer can
     /// have gone without a flush.
-    fn scan<D: BlockDevice>(&mut self, disk: &Disk<D>, mut place: Place) -> Result<(), Error> {
-        let layout = &self.superblock.layout;
+    fn scan<D: BlockDevice>(
+        &mut self,
+        frames: &mut Frames<'_, D>,
+        mut place: Place,
+    ) -> Result<(), Error> {
+        let layout = &self.newest.superblock.layout;
         let window = layout.blocks(UNFLUSHED_MAX + 2 * u64::from(FRAME_LEN_MAX));
         let window = u32::try_from(window).unwrap_or(u32::MAX);
         let end = layout.segment_blocks.min(place.block.saturating_add(window));
-        let mut frames = Frames::new(disk, self.superblock);
         while place.block < end {
             let mut blocks = 1;
             if let Some(header) = frames.header(place)? {
@@ -74,17 +86,19 @@ impl Beyond<'_> {
     }
 
     fn judge(&mut self, header: &FrameHeader) -> Result<(), Corruption> {
-        check_newest(self.superblock, header.checkpoint)?;
-        let missing = self.end.number;
+        check_newest(self.newest, header.checkpoint)?;
+        let (end, missing) = (self.end, self.end.number);
         if header.number < missing {
             return Ok(());
         }
         if header.number > missing && header.durable >= missing {
-            let at = self.end.at(&self.superblock.layout);
+            let at = end.at(&self.newest.superblock.layout);
             let fault = Fault::Missing { frame: missing };
             return Err(Corruption { part: Part::Frame, at, fault });
         }
-        self.frames += 1;
+        // What else is left there is of a group that was lost here, or of one that was lost earlier
+        // and has been followed by others since.
+        self.frames += u64::from(header.group == missing || header.epoch == end.epoch);
         for segment in header.next_segments.into_iter().flatten() {
             if !self.named.contains(&segment) {
                 self.named.push(segment);

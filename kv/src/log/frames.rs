@@ -31,7 +31,7 @@ pub(super) fn header_at(
     belongs.then_some(header)
 }
 
-/// A reader of frames, forwards through a segment.
+/// A reader of frames, forwards through the log.
 pub(super) struct Frames<'a, D> {
     disk: &'a Disk<D>,
     superblock: &'a Superblock,
@@ -66,8 +66,8 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
         let at = layout.at(place.segment, place.block);
         let held_to = self.at.saturating_add(self.buf.len() as u64);
         if at < self.at || at.saturating_add(len) > held_to {
-            let segment_end = layout.at(place.segment, layout.segment_blocks);
-            let ahead = READ_AHEAD.min(segment_end.saturating_sub(at)).max(len);
+            let log_end = layout.at(layout.segment_count, 0);
+            let ahead = READ_AHEAD.min(log_end.saturating_sub(at)).max(len);
             // While it is refilled, the buffer holds nothing.
             self.at = u64::MAX;
             self.buf.resize(usize::try_from(ahead).unwrap_or(usize::MAX), 0);

@@ -32,6 +32,8 @@ pub(super) struct PlannedFrame {
     pub(super) place: Place,
     /// To be named in the header.
     pub(super) next_segments: NextSegments,
+    /// Its bytes, padding included.
+    pub(super) len: u64,
     /// Which of the operations it holds.
     pub(super) operations: Range<usize>,
 }
@@ -68,7 +70,7 @@ pub(super) fn plan(
         if taken > UNFLUSHED_MAX {
             return Err(Error::TooLarge { size: taken, limit: UNFLUSHED_MAX });
         }
-        frames.push(PlannedFrame { place, next_segments: cursor.next_segments, operations });
+        frames.push(PlannedFrame { place, next_segments: cursor.next_segments, len, operations });
     }
     Ok(frames)
 }

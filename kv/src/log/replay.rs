@@ -11,7 +11,7 @@ use super::change::{Change, Pointer};
 use super::disk::Disk;
 use super::frames::Frames;
 use super::segments::Segments;
-use super::superblocks::check_newest;
+use super::superblocks::{Newest, check_newest};
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::UNFLUSHED_MAX;
@@ -19,16 +19,16 @@ use crate::format::frame::{FrameHeader, HEADER_LEN};
 use crate::format::layout::Layout;
 use crate::format::point::ChainPoint;
 use crate::format::record::Record;
-use crate::format::superblock::Superblock;
 use alloc::vec::Vec;
 
 /// Follows the chain, hands every change of every whole group to `apply`, and returns its end.
 pub(crate) fn replay<D: BlockDevice>(
     disk: &Disk<D>,
-    superblock: &Superblock,
+    newest: &Newest,
     segments: &mut Segments,
     mut apply: impl FnMut(&mut Segments, Change),
 ) -> Result<ChainPoint, Error> {
+    let superblock = &newest.superblock;
     let layout = &superblock.layout;
     let mut point = superblock.tail_start;
     let mut frames = Frames::new(disk, superblock);
@@ -36,7 +36,7 @@ pub(crate) fn replay<D: BlockDevice>(
     start(segments, &point).map_err(|fault| at_point(layout, &point, fault))?;
     while let Some((header, check, changes)) = next(&mut frames, layout, &point)? {
         let damaged = |fault| at_point_of(layout, &header, fault);
-        check_newest(superblock, header.checkpoint)?;
+        check_newest(newest, header.checkpoint)?;
         if header.place.block == 0 {
             segments.open(header.place.segment, header.next_segments).map_err(damaged)?;
         }
@@ -81,10 +81,8 @@ fn next<D: BlockDevice>(
 /// The changes in the records of a valid frame, which start at `at`.
 fn changes(header: &FrameHeader, mut records: &[u8], at: u64) -> Result<Vec<Change>, Corruption> {
     let (end, mut changes) = (at.saturating_add(records.len() as u64), Vec::new());
-    for sequence in header.sequence.. {
-        if records.is_empty() {
-            break;
-        }
+    let mut sequence = header.sequence;
+    while !records.is_empty() {
         let at = end.saturating_sub(records.len() as u64);
         let damaged = |fault| Corruption { part: Part::Record, at, fault };
         let (record, len, check) = Record::decode(records).map_err(damaged)?;
@@ -94,6 +92,7 @@ fn changes(header: &FrameHeader, mut records: &[u8], at: u64) -> Result<Vec<Chan
         let len_field = u32::try_from(len).map_err(|_| damaged(Fault::Field("record length")))?;
         let pointer = Pointer { at, len: len_field, check };
         changes.push(Change::new(&record, pointer, header.time));
+        sequence = sequence.checked_add(1).ok_or_else(|| damaged(Fault::Field("sequence")))?;
         records = records.get(len..).unwrap_or_default();
     }
     if changes.len() != header.record_count as usize {

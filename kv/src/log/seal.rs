@@ -1,8 +1,8 @@
 //! Flips: a new state of the superblock.
 
-use super::append::{Failure, Log};
+use super::append::{COUNTERS_USED_UP, Log};
 use super::disk::Disk;
-use super::superblocks::{self, Newest};
+use super::superblocks::{self, Newest, check_newest};
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::superblock::Superblock;
@@ -12,28 +12,26 @@ impl Log {
     /// anything: from then on damage to any of its frames shows.
     ///
     /// # Errors
-    /// `Stolen` if the superblock is not the one that this mount knows: another writer was here.
+    /// `Stolen` if the superblock is newer than this mount knows: another writer was here.
+    /// `Corrupt` if it is older. `Device`, and then the log is poisoned.
     pub(crate) fn seal<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
         self.check()?;
-        if self.mount.is_some() || self.newest.superblock.must_reach == self.durable {
+        if self.mount.is_some() {
             return Ok(());
         }
-        if superblocks::read(disk)? != self.newest {
-            self.failure = Some(Failure::Stolen);
+        let Newest { superblock, slot } = self.newest;
+        let found = superblocks::read(disk)?;
+        check_newest(&found, superblock.checkpoint)?;
+        if found != self.newest {
             return Err(Error::Stolen);
         }
-        let Newest { superblock, slot } = self.newest;
-        let checkpoint = superblock.checkpoint.checked_add(1);
-        let checkpoint =
-            checkpoint.ok_or(Error::Unsupported("a store whose counters are used up"))?;
+        let checkpoint = superblock.checkpoint.checked_add(1).ok_or(COUNTERS_USED_UP)?;
         let (epoch, must_reach) = (self.point.epoch, self.durable);
         let superblock = Superblock { checkpoint, epoch, must_reach, ..superblock };
-        let slot = 1 - slot;
-        if let Err(error) = superblocks::write(disk, &superblock, slot) {
-            self.failure = Some(Failure::Poisoned);
-            return Err(error);
-        }
-        self.newest = Newest { superblock, slot };
+        self.poisoned = true;
+        self.newest = Newest { superblock, slot: 1 - slot };
+        self.newest.write(disk, 0..superblock.layout.copies())?;
+        self.poisoned = false;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use crate::format::layout::BLOCK_LEN_MAX;
 use crate::format::superblock::{LEN, Superblock, Unreadable};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// A blank device has zeros in its first and in its last bytes: every common file system, partition
 /// table and volume manager leaves a mark in one of them.
@@ -103,43 +104,54 @@ fn look<D: BlockDevice>(
     Ok(())
 }
 
-/// Writes all copies of `slot` and flushes.
-pub(crate) fn write<D: BlockDevice>(
-    disk: &Disk<D>,
-    superblock: &Superblock,
-    slot: u8,
-) -> Result<(), Error> {
-    let layout = &superblock.layout;
-    let pages: Vec<(u64, Vec<u8>)> = (0..layout.copies())
-        .map(|copy| {
-            let mut page = superblock.encode(slot, copy);
-            page.resize(page.len().max(layout.block_len as usize), 0);
-            (layout.superblock_at(slot, copy), page)
-        })
-        .collect();
-    disk.write_many(pages.iter().map(|(at, page)| (*at, &page[..])))?;
-    disk.flush()
+impl Newest {
+    /// Writes these copies and flushes.
+    pub(super) fn write<D: BlockDevice>(
+        &self,
+        disk: &Disk<D>,
+        copies: Range<u8>,
+    ) -> Result<(), Error> {
+        let Self { superblock, slot } = self;
+        // Only what is needed: the rest of the page may be the log of an older store.
+        let len = LEN.max(disk.geometry().block_size as usize);
+        let pages = copies.map(|copy| {
+            let mut page = superblock.encode(*slot, copy);
+            page.resize(len, 0);
+            (superblock.layout.superblock_at(*slot, copy), page)
+        });
+        let pages: Vec<_> = pages.collect();
+        disk.write_many(pages.iter().map(|(at, page)| (*at, &page[..])))?;
+        disk.flush()
+    }
 }
 
 /// Puts the first states of a new store into both slots.
 ///
-/// What stood there before stays in force until the new store is durable: the first flip goes to
-/// the slot of the older state and counts on from the newest. So a crash leaves the old store or
-/// the new one, nothing between.
+/// What stood there before stays in force until the new store is durable. So a crash leaves the old
+/// store or the new one, nothing between: the new states count on from the old ones, and the first
+/// of them goes to the slot that is not in force. If the pages of the old store are elsewhere, they
+/// and its log may lie where the new pages go: then the one page goes first that both have, the one
+/// at byte 0. (With one copy for each slot and other pages, a torn write there can leave neither.)
 pub(crate) fn initialize<D: BlockDevice>(
     disk: &Disk<D>,
     superblock: &Superblock,
 ) -> Result<(), Error> {
-    let (mut checkpoint, mut slot) = match read(disk) {
-        Ok(old) => (old.superblock.checkpoint, 1 - old.slot),
+    let copies = superblock.layout.copies();
+    let (checkpoint, steps) = match read(disk) {
+        Ok(old) if old.superblock.layout.page_len() != superblock.layout.page_len() => {
+            (old.superblock.checkpoint, vec![(1, 0, 0..1), (1, 0, 1..copies), (2, 1, 0..copies)])
+        }
+        Ok(Newest { superblock: old, slot }) => {
+            (old.checkpoint, vec![(1, 1 - slot, 0..copies), (2, slot, 0..copies)])
+        }
         Err(Error::Device(error)) => return Err(error.into()),
-        Err(_) => (0, 0),
+        Err(_) => (0, vec![(1, 0, 0..copies), (2, 1, 0..copies)]),
     };
-    for _ in 0..2 {
-        // An old store that used the counter up can't be told from the new one: start again.
-        checkpoint = checkpoint.checked_add(1).unwrap_or(1);
-        write(disk, &Superblock { checkpoint, ..*superblock }, slot)?;
-        slot = 1 - slot;
+    for (step, slot, copies) in steps {
+        // Behind the last number there is none; only a crafted store has got there.
+        let checkpoint = checkpoint.checked_add(step).unwrap_or(step);
+        Newest { superblock: Superblock { checkpoint, ..*superblock }, slot }
+            .write(disk, copies)?;
     }
     Ok(())
 }
@@ -169,12 +181,12 @@ fn is_zero<D: BlockDevice>(disk: &Disk<D>, from: u64, to: u64, chunk: u64) -> Re
 
 /// The damage that shows when a frame names a checkpoint that no slot holds: the newest state is
 /// lost, and an older one must not pass for it.
-pub(super) fn check_newest(superblock: &Superblock, named: u64) -> Result<(), Corruption> {
+pub(super) fn check_newest(newest: &Newest, named: u64) -> Result<(), Corruption> {
+    let Newest { superblock, slot } = newest;
     let found = superblock.checkpoint;
-    if named <= found {
-        return Ok(());
-    }
-    let slot = u8::try_from(named % 2).unwrap_or(0);
-    let at = superblock.layout.superblock_at(slot, 0);
+    let Some(newer) = named.checked_sub(found).filter(|&newer| newer > 0) else { return Ok(()) };
+    // The states alternate between the slots.
+    let lost = if newer.is_multiple_of(2) { *slot } else { 1 - slot };
+    let at = superblock.layout.superblock_at(lost, 0);
     Err(Corruption { part: Part::Superblock, at, fault: Fault::Older { found, named } })
 }

@@ -48,9 +48,10 @@ pub(super) fn create<D: BlockDevice>(device: &D, options: &CreateOptions) -> Res
 
 /// Bytes that a store of this block size needs.
 fn minimum(block_len: u32) -> u64 {
+    let step = u64::from(block_len);
     let mut len = DEVICE_LEN_MIN;
     while Layout::divide(len, block_len).is_none() {
-        len *= 2;
+        len += step;
     }
     len
 }

@@ -59,8 +59,8 @@ pub struct Store<D> {
 }
 
 impl<D: BlockDevice> Store<D> {
-    /// Makes an empty store on a blank device. If the power fails meanwhile, the device holds what
-    /// it held before, or the new store.
+    /// Makes an empty store on a blank device. If the power fails meanwhile, a store that was there
+    /// before still is, or the new one is (`docs/design.md`, making a store).
     ///
     /// # Errors
     /// [`Error::NotBlank`] if there is anything in the first MiB or the last 128 KiB of the device
@@ -133,7 +133,8 @@ impl<D: BlockDevice> Store<D> {
     ///
     /// # Errors
     /// [`Error::Poisoned`] after a failed write; [`Error::Stolen`] if another writer has sealed it
-    /// meanwhile; [`Error::Device`]. What was acknowledged is durable all the same.
+    /// meanwhile; [`Error::Corrupt`] if the newest superblock is gone; [`Error::Device`]. What was
+    /// acknowledged is durable all the same. The device is dropped then.
     pub fn close(self) -> Result<D, Error> {
         if !self.read_only {
             self.log.lock().seal(&self.disk)?;

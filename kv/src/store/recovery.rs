@@ -33,10 +33,10 @@ pub(super) fn recover<D: BlockDevice>(
     check_supported(superblock, disk.geometry(), options)?;
     let mut segments = Segments::new(superblock.layout);
     let mut index = Index::default();
-    let end = log::replay(disk, superblock, &mut segments, |segments, change| {
+    let end = log::replay(disk, &newest, &mut segments, |segments, change| {
         apply(&mut index, segments, change);
     })?;
-    let beyond = log::look_beyond(disk, superblock, &end)?;
+    let beyond = log::look_beyond(disk, &newest, &segments, &end)?;
     let cut = (beyond > 0).then(|| Cut {
         at: end.at(&superblock.layout),
         frame: end.number,
@@ -48,7 +48,7 @@ pub(super) fn recover<D: BlockDevice>(
     // The state that the mount starts from takes part, so that two mounts of one seed differ too
     // wherever they follow each other.
     let epoch = mix(options.seed, end.number ^ end.epoch.rotate_left(32));
-    let log = Log::new(newest, end, segments, epoch);
+    let log = Log::new(newest, end, segments, epoch, cut.is_some());
     Ok(Recovered { log, index, cut })
 }
 
