@@ -14,3 +14,8 @@ pub use contents::{Contents, contents, differences};
 pub use disk::{CountingDevice, Counts, Fate, Fault, SimDisk};
 pub use model::Model;
 pub use random::Random;
+
+/// The example of the repository's `README.md`, compiled with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
