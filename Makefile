@@ -18,6 +18,7 @@ CLIPPY_ARGS := -- -D warnings
 MACHINE ?= q35
 DISK ?= run/disk.img
 WORDS ?=
+export MACHINE DISK WORDS
 
 .PHONY: help
 help: ## List the targets
@@ -37,7 +38,7 @@ image: setup ## Build the bootable image: target/x86_64-unknown-none/image/nerit
 
 .PHONY: run
 run: tool image ## Boot the image on a disk that the host fills and reads (MACHINE=q35|microvm)
-	@scripts/run.sh $(TOOL) $(IMAGE) $(MACHINE) $(DISK) $(WORDS)
+	@scripts/run.sh $(TOOL) $(IMAGE) "$$MACHINE" "$$DISK" "$$WORDS"
 
 .PHONY: test
 test: tool image ## Run all tests, with boots under QEMU

@@ -16,13 +16,15 @@ shift 2
 root=$(cd "$(dirname "$0")/.." && pwd)
 image=${IMAGE:-${CARGO_TARGET_DIR:-$root/target}/x86_64-unknown-none/image/nerite-unikernel}
 accel=${ACCEL:-tcg}
-timeout=${TIMEOUT:-60}
+timeout=${TIMEOUT-60}
 
 fail() {
     echo "qemu.sh: $1" >&2
     exit "${2:-2}"
 }
 
+[[ $timeout =~ ^[1-9][0-9]*$ ]] || fail "TIMEOUT is whole seconds, 1 or more, not \"$timeout\""
+command -v qemu-system-x86_64 >/dev/null || fail "there is no qemu-system-x86_64: run \`make setup\`"
 [ -f "$image" ] || fail "there is no image at $image: run \`make image\`"
 [ -f "$disk" ] || fail "there is no disk image at $disk"
 
@@ -47,7 +49,9 @@ esac
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 status=0
-timeout --kill-after=5 "$timeout" qemu-system-x86_64 \
+# In the foreground, so that Ctrl-C reaches QEMU too.
+trap 'exit 130' INT
+timeout --foreground --kill-after=5 "$timeout" qemu-system-x86_64 \
     -nodefaults -no-user-config -display none -no-reboot -serial stdio \
     -machine "$machine_options,accel=$accel" -cpu "$cpu" -smp 1 -m "${MEMORY:-128M}" \
     -device isa-debug-exit,iobase=0xf4,iosize=4 \
@@ -62,5 +66,7 @@ case $status in
     0) fail "the machine stopped or reset without a word from the guest" ;;
     1) grep -q '^nerite: done' "$output" || fail "QEMU did not start, or the guest is another one" ;;
     124 | 137) fail "the guest did not end within $timeout seconds" 124 ;;
-    *) fail "the guest ended with exit value $((status / 2)) (unikernel-app/README.md)" $((status / 2)) ;;
+    3 | 5 | 7 | 9 | 11)
+        fail "the guest ended with exit value $((status / 2)) (unikernel-app/README.md)" $((status / 2)) ;;
+    *) fail "QEMU ended with status $status" ;;
 esac

@@ -2,12 +2,17 @@
 # `make run`: the host makes a disk and leaves a word on it, the guest boots with it, and the host
 # reads what the guest wrote.
 #
-#     scripts/run.sh TOOL IMAGE MACHINE DISK [WORD]...
+#     scripts/run.sh TOOL IMAGE MACHINE DISK [WORDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tool=$1 image=$2 machine=$3 disk=$4
-shift 4
+usage="usage: scripts/run.sh TOOL IMAGE MACHINE DISK [WORDS]"
+tool=${1:?"$usage"} image=${2:?"$usage"} machine=${3:?"$usage"} disk=${4:?"$usage"}
+read -ra words <<<"${5:-}"
+case $machine in
+    q35 | microvm) ;;
+    *) echo "run.sh: the machine is q35 or microvm, not \"$machine\"" >&2 && exit 2 ;;
+esac
 
 # Prints a command and runs it.
 show() {
@@ -19,7 +24,7 @@ show() {
 mkdir -p "$(dirname "$disk")"
 [ -e "$disk" ] || show "$tool" create "$disk" --size 64M
 show "$tool" set "$disk" /host/hello "hello from $(uname -s) at $(date -u +%FT%TZ)"
-IMAGE=$image show scripts/qemu.sh "$machine" "$disk" "$@"
+IMAGE=$image show scripts/qemu.sh "$machine" "$disk" "${words[@]}"
 show "$tool" ls -lR "$disk"
 show "$tool" get "$disk" /boot/count
 echo

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/bare-std.sh
 . scripts/bare-std.sh
 
-# Longer than the download takes with a slow line; where there is no way to the server, rustup would
+# Long enough for a usual line. Then Debian is asked: where there is no way to the server, rustup would
 # go on trying for minutes.
 RUSTUP_SECONDS=25
 

@@ -4,7 +4,7 @@
 
 use nerite::{CreateOptions, Key, KvWrite, MemoryDevice, OpenOptions, Store, Timestamp, Uuid};
 
-/// What `docs/format.md` shows as an example: a store of 64 KiB on 512-byte blocks, in which `/a/b`
+/// The example that `docs/format.md` refers to: a store of 64 KiB on 512-byte blocks, in which `/a/b`
 /// was set to `x`, allocated to 3 zeros below another name, moved there, and `/a` removed.
 fn example() -> Vec<u8> {
     let device = MemoryDevice::new(512, 128);

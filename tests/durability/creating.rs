@@ -103,6 +103,24 @@ fn power_lost_while_a_store_of_other_blocks_is_made_leaves_one_of_them() {
     }
 }
 
+/// The old store's copies lie where the new one does not look, as long as its first page is sound.
+#[test]
+fn copies_of_an_older_store_of_other_blocks_never_come_into_force_again() {
+    let disk = SimDisk::new(512, (4 << 20) / 512);
+    Store::create(&disk, CreateOptions::new(1).block_size(65536)).unwrap();
+    for mount in 0..5 {
+        let store = open(&disk, mount);
+        store.set(&key("old"), b"x").unwrap();
+        store.close().unwrap();
+    }
+    Store::create(&disk, CreateOptions::new(2).block_size(4096).force(true)).unwrap();
+    open(&disk, 9).set(&key("new"), b"x").unwrap();
+    let mut damaged = image(&disk);
+    damaged[..512].fill(0xEE);
+    let found = contents(&open(SimDisk::from_bytes(512, damaged), 3));
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), [key("new")]);
+}
+
 /// The same name, and on the disk the frames of the old store with all their durable marks: none
 /// of them may pass for a loss, or for data, in the new one.
 #[test]

@@ -113,6 +113,26 @@ fn a_group_larger_than_can_be_unflushed_is_too_large() {
     assert_eq!(value_of(&store, "d/7"), Some(vec![1; 60_000]));
 }
 
+/// A group of 6 MiB over 24 segments: the first frame behind it that can testify is far away, and is
+/// found by following what the group's frames name.
+#[test]
+fn damage_to_the_first_frame_of_a_large_group_is_corrupt_not_cut() {
+    let disk = SimDisk::new(4096, 64 << 8);
+    nerite::Store::create(&disk, nerite::CreateOptions::new(1)).unwrap();
+    let store = open(&disk, 2);
+    for number in 0..24 {
+        store.set(&key(&format!("d/{number}")), &vec![1; 250_000]).unwrap();
+    }
+    let before = image(&disk);
+    store.rename(&key("d"), &key("e")).unwrap();
+    let group = changed_blocks(&before, &image(&disk));
+    store.set(&key("behind"), b"x").unwrap();
+    drop(store);
+    let mut damaged = image(&disk);
+    super::flip_bit(&mut damaged, group[0], 50);
+    assert!(matches!(held(damaged), Err(Error::Corrupt(_))));
+}
+
 #[test]
 fn a_dictionary_is_renamed_whole_with_one_flush() {
     let disk = nerite_tests::CountingDevice::new(new_disk());

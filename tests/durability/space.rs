@@ -1,7 +1,7 @@
 //! Room: what fits, what is refused, and what a full store can still do.
 
 use super::{contents, key, open, value_of};
-use nerite::{CreateOptions, Error, KvRead, KvWrite, Store};
+use nerite::{CreateOptions, Error, Key, KvRead, KvWrite, Store};
 use nerite_tests::SimDisk;
 
 fn disk(block_size: u32, bytes: u32) -> SimDisk {
@@ -43,12 +43,13 @@ fn the_largest_value_fits_and_one_byte_more_is_too_large() {
     for (block_size, bytes) in [(512, 64 << 10), (4096, 4 << 20), (65536, 4 << 20)] {
         let disk = disk(block_size, bytes);
         let store = open(&disk, 2);
-        let longest =
-            key(&["n".repeat(255), "o".repeat(255), "p".repeat(255), "q".repeat(255)].join("/"));
+        let name = |len| "n".repeat(len);
+        let longest = key(&[name(255), name(255), name(255), name(254), name(1)].join("/"));
+        assert_eq!(longest.as_bytes().len(), Key::LEN_MAX);
         let limit = usize::try_from(store.info().value_len_max).unwrap();
         store.set(&longest, &vec![1; limit]).unwrap();
         assert_eq!(store.get(&longest).unwrap().len(), limit);
-        let refused = store.set(&longest, &vec![1; limit + 2]);
+        let refused = store.set(&longest, &vec![1; limit + 1]);
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
         let refused = store.allocate(&key("z"), u64::MAX, None);
         assert!(matches!(refused, Err(Error::TooLarge { size: u64::MAX, .. })), "{refused:?}");

@@ -18,7 +18,7 @@ pub(crate) const BLOCK_LEN_MAX: u32 = 64 << 10;
 
 const SEGMENTS_WANTED: u64 = 256;
 const SEGMENTS_MAX: u64 = 4096;
-/// Two to write to, one for `remove`, one to tell the end: below this a store can't do its work.
+/// One to write to, and the reserve of three (`log/plan.rs`).
 const SEGMENTS_MIN: u64 = 4;
 /// Larger segments gain nothing until their number reaches its limit.
 const SEGMENT_LEN_WANTED: u64 = 1 << 20;

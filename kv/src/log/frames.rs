@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 /// Bytes that are read at once while frames follow each other.
 const READ_AHEAD: u64 = 128 << 10;
 
-/// The header that `bytes`, read from `place`, start with, if the frame is of this store, lies where
-/// it says, and stays within its segment and the limits.
+/// The header that `bytes`, read from `place`, start with, if the frame is of this store, lies
+/// where it says, and stays within its segment and the limits.
 pub(super) fn header_at(
     bytes: &[u8],
     superblock: &Superblock,

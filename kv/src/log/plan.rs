@@ -173,3 +173,55 @@ impl<I: Iterator<Item = u32>> Cursor<'_, I> {
 fn count(segments: NextSegments) -> u32 {
     segments.into_iter().flatten().fold(0, |count, _| count + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::record::Operation;
+    use alloc::vec;
+
+    fn sets(count: usize, value: &[u8]) -> Vec<Pending<'_>> {
+        let operation = Operation::Set { key: b"\x01a", value };
+        vec![Pending { operation, modified: None, replaced: None }; count]
+    }
+
+    /// The plan of a commit on a store of so many bytes with nothing in it.
+    fn plan_on(len: u64, operations: &[Pending<'_>]) -> Result<Vec<PlannedFrame>, Error> {
+        let layout = Layout::divide(len, 4096).unwrap();
+        let mut segments = Segments::new(layout);
+        let point = ChainPoint::first(1);
+        segments.name(point.next_segments).unwrap();
+        plan(&layout, &segments, &point, operations, Reserve::Keep)
+    }
+
+    #[test]
+    fn operations_share_frames_and_frames_follow_each_other() {
+        // Segments of 4 blocks; each record takes less than one of them, two more.
+        let frames = plan_on(4 << 20, &sets(9, &[0; 3000])).unwrap();
+        let places: Vec<_> = frames.iter().map(|f| (f.place.segment, f.place.block)).collect();
+        assert_eq!(places, [(0, 0), (1, 0)]);
+        assert_eq!((frames[0].operations.clone(), frames[1].operations.clone()), (0..5, 5..9));
+        assert_eq!((frames[0].len, frames[1].len), (16384, 12288));
+        assert_eq!(frames[0].next_segments, [Some(1), Some(2)]);
+        assert_eq!(frames[1].next_segments, [Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn a_commit_is_admitted_up_to_the_reserve() {
+        // 14 segments of one block, each for one record.
+        let one_each = |count| plan_on(64 << 10, &sets(count, &[0; 3000]));
+        assert_eq!(one_each(11).unwrap().len(), 11);
+        let Err(Error::NoSpace { needed, free }) = one_each(12) else { panic!("no reserve") };
+        assert_eq!((needed, free), (12 * 4096, 11 * 4096));
+    }
+
+    #[test]
+    fn a_group_is_no_longer_than_what_can_be_unflushed_with_headers_and_padding() {
+        // A frame for each record: the records are within the limit, the frames are not.
+        let value = vec![0; 132_000];
+        let operations = sets(63, &value);
+        let records: u64 = operations.iter().map(Pending::record_len).sum();
+        assert!(records < UNFLUSHED_MAX);
+        assert!(matches!(plan_on(64 << 20, &operations), Err(Error::TooLarge { .. })));
+    }
+}

@@ -140,3 +140,59 @@ fn at_point_of(layout: &Layout, header: &FrameHeader, fault: Fault) -> Corruptio
     let at = layout.at(header.place.segment, header.place.block);
     Corruption { part: Part::Frame, at, fault }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::record::Operation;
+
+    fn header(number: u64, group: u64, (first, last): (bool, bool)) -> FrameHeader {
+        FrameHeader { first, last, number, group, ..FrameHeader::example() }
+    }
+
+    fn add(group: &mut Group, header: &FrameHeader) -> Result<(), Fault> {
+        group.add(header, 4096, Vec::new())
+    }
+
+    #[test]
+    fn a_group_is_its_frames_from_first_to_last() {
+        let mut group = Group::default();
+        assert_eq!(add(&mut group, &header(5, 5, (true, false))), Ok(()));
+        assert_eq!(add(&mut group, &header(6, 5, (false, false))), Ok(()));
+        assert_eq!(add(&mut group, &header(7, 5, (false, true))), Ok(()));
+        let refused = Err(Fault::Field("group"));
+        assert_eq!(add(&mut group, &header(8, 5, (false, true))), refused, "it was closed");
+        assert_eq!(add(&mut group, &header(9, 8, (true, true))), refused, "of another number");
+        let mut group = Group::default();
+        assert_eq!(add(&mut group, &header(5, 5, (false, true))), refused, "never opened");
+        assert_eq!(add(&mut group, &header(6, 6, (true, false))), Ok(()));
+        let mount = FrameHeader { mount: true, ..header(7, 6, (false, true)) };
+        assert_eq!(add(&mut group, &mount), refused, "a mount begins a group");
+    }
+
+    #[test]
+    fn a_group_is_no_longer_than_what_can_be_unflushed() {
+        let mut group = Group::default();
+        assert_eq!(group.add(&header(5, 5, (true, false)), UNFLUSHED_MAX, Vec::new()), Ok(()));
+        let refused = Err(Fault::Field("group"));
+        assert_eq!(group.add(&header(6, 5, (false, false)), 512, Vec::new()), refused);
+    }
+
+    #[test]
+    fn records_count_up_from_the_header_and_are_as_many_as_it_says() {
+        let mut records = Vec::new();
+        for sequence in [14, 15] {
+            let operation = Operation::Remove { key: b"\x01a" };
+            Record { sequence, modified: None, replaced: None, operation }.encode(&mut records);
+        }
+        let example = FrameHeader::example();
+        let read = |header: FrameHeader| changes(&header, &records, 1000);
+        let found = read(FrameHeader { sequence: 14, record_count: 2, ..example }).unwrap();
+        assert_eq!((found[1].record.at, found[1].sequence), (1000 + records.len() as u64 / 2, 15));
+        let fault = |header| read(header).unwrap_err().fault;
+        let count = FrameHeader { sequence: 14, record_count: 3, ..example };
+        assert_eq!(fault(count), Fault::Field("record count"));
+        let sequence = FrameHeader { sequence: 13, record_count: 2, ..example };
+        assert_eq!(fault(sequence), Fault::Field("sequence"));
+    }
+}

@@ -129,3 +129,34 @@ impl Segments {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segments() -> Segments {
+        Segments::new(Layout::divide(64 << 10, 4096).unwrap())
+    }
+
+    #[test]
+    fn segments_are_taken_once() {
+        let mut segments = segments();
+        let all = segments.free();
+        assert_eq!(segments.name([Some(0), Some(1)]), Ok(()));
+        assert_eq!(segments.open(0, [Some(1), Some(2)]), Ok(()));
+        assert_eq!((segments.used(), segments.free()), (1, all - 3));
+        assert_eq!(segments.free_segments().next(), Some(3));
+        assert_eq!(segments.open(0, [Some(3), Some(4)]), Err(Fault::Field("segment")));
+    }
+
+    #[test]
+    fn what_is_used_out_of_range_or_named_twice_at_once_is_no_next_segment() {
+        let mut segments = segments();
+        segments.open(0, [Some(1), Some(2)]).unwrap();
+        let refused = Err(Fault::Field("next segment"));
+        for next in [[Some(0), None], [Some(3), Some(0)], [Some(5), Some(5)], [Some(14), None]] {
+            assert_eq!(segments.name(next), refused, "{next:?}");
+        }
+        assert_eq!(segments.name([None, None]), Ok(()));
+    }
+}

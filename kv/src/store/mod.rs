@@ -64,8 +64,8 @@ impl<D: BlockDevice> Store<D> {
     ///
     /// # Errors
     /// [`Error::NotBlank`] if there is anything in the first MiB or the last 128 KiB of the device
-    /// and the options do not force it; [`Error::TooSmall`]; [`Error::Unsupported`] block sizes; [`Error::ReadOnly`];
-    /// [`Error::Device`].
+    /// and the options do not force it; [`Error::TooSmall`]; [`Error::Unsupported`] block sizes;
+    /// [`Error::ReadOnly`]; [`Error::Device`].
     pub fn create(device: &D, options: CreateOptions) -> Result<(), Error> {
         create::create(device, &options)
     }
@@ -95,7 +95,7 @@ impl<D: BlockDevice> Store<D> {
         })
     }
 
-    /// What was decided when the store was made, and where it stands.
+    /// What was decided when the store was made, and where it stands. It waits for a writer.
     #[must_use]
     pub fn info(&self) -> Info {
         let log = self.log.lock();
@@ -114,7 +114,7 @@ impl<D: BlockDevice> Store<D> {
         }
     }
 
-    /// What the store holds and how much room it has.
+    /// What the store holds and how much room it has. It waits for a writer.
     #[must_use]
     pub fn stat(&self) -> Stat {
         let log = self.log.lock();
