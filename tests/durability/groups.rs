@@ -1,9 +1,10 @@
 //! Commits of several frames: all of it or nothing.
 
-use super::{BLOCK, changed_blocks, held, image, key, new_disk, open, value_of};
+use super::{
+    BLOCK, changed_blocks, fail_next_flush, flip_bit, held, image, key, new_disk, open, value_of,
+};
 use nerite::{Error, KvRead, KvWrite};
-use nerite_tests::disk::{Call, Pending, Repeat};
-use nerite_tests::{Contents, Fate, Fault, Random, SimDisk, contents};
+use nerite_tests::{Contents, Fate, Random, SimDisk, contents};
 
 /// A store with three large values below `/d`, the image of it, and the disk on which they were
 /// renamed to `/e` but not flushed.
@@ -18,12 +19,7 @@ fn renamed_unflushed() -> (Contents, Contents, SimDisk) {
         .iter()
         .map(|(old, value)| (key(&old.to_string().replacen("/d/", "/e/", 1)), value.clone()));
     let after = renamed.collect();
-    disk.inject(Fault {
-        call: Call::Flush,
-        after: 0,
-        repeat: Repeat::Once,
-        pending: Pending::Kept,
-    });
+    fail_next_flush(&disk);
     store.rename(&key("d"), &key("e")).unwrap_err();
     (before, after, disk)
 }
@@ -129,7 +125,7 @@ fn damage_to_the_first_frame_of_a_large_group_is_corrupt_not_cut() {
     store.set(&key("behind"), b"x").unwrap();
     drop(store);
     let mut damaged = image(&disk);
-    super::flip_bit(&mut damaged, group[0], 50);
+    flip_bit(&mut damaged, group[0], 50);
     assert!(matches!(held(damaged), Err(Error::Corrupt(_))));
 }
 
