@@ -4,11 +4,14 @@
 //!
 //! One test runs at a time: until a new process runs its program it holds the locks of this one.
 
+mod alone;
+
+use alone::alone;
 use nerite_hostfs::{FileDevice, OpenError};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 use tempfile::{TempDir, tempdir};
@@ -16,13 +19,6 @@ use tempfile::{TempDir, tempdir};
 const QEMU: &str = "qemu-system-x86_64";
 /// Nothing takes this long; it only keeps a QEMU that hangs from hanging the tests.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-/// To be held by every test for as long as it runs.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    // A test that failed has not spoilt anything for the next one.
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A QEMU that has the image open, until it is dropped.
 struct Guest(Child);

@@ -4,24 +4,18 @@
 //! is then not released, a pipe not closed, a program not written to its end. So these run one
 //! after the other. Cargo runs no other file of tests meanwhile.
 
+mod alone;
 #[expect(dead_code, reason = "the tests in `cli/` use the rest")]
 #[path = "cli/run.rs"]
 mod run;
 
+use alone::alone;
 use nerite_hostfs::{FileDevice, OpenError};
 use run::{ALL, Image, READERS, TOOL, failed, succeeded};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// To be held by every test for as long as it runs.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    // A test that failed has not spoilt anything for the next one.
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const IN_USE: &str = "in use by a running guest or another process";
 

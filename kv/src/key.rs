@@ -3,6 +3,7 @@
 //! Invariants of a [`Key`]: every name is 1 to [`Key::NAME_LEN_MAX`] bytes without `/`; the names
 //! joined by `/` are at most [`Key::LEN_MAX`] bytes; there is no leading or trailing `/`.
 
+use crate::escape::Escaped;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
@@ -159,22 +160,10 @@ impl FromStr for Key {
     }
 }
 
-/// As an absolute path: `/a/b`. UTF-8 text is shown as it is; control characters and bytes that are
-/// not UTF-8 are escaped, as `\n` or `\xff`.
+/// As an absolute path: `/a/b`, made printable as by [`Escaped`].
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("/")?;
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c.is_control() || c == '\\' {
-                    write!(f, "{}", c.escape_default())?;
-                } else {
-                    write!(f, "{c}")?;
-                }
-            }
-            write!(f, "{}", chunk.invalid().escape_ascii())?;
-        }
-        Ok(())
+        write!(f, "/{}", Escaped(&self.0))
     }
 }
 

@@ -11,6 +11,8 @@ extern crate alloc;
 extern crate std;
 
 // From the bottom up; a module imports only what stands before it.
+mod escape;
+
 pub mod key;
 
 pub mod clock;
@@ -38,6 +40,7 @@ pub use device::{
     BlockDevice, DeviceError, DeviceErrorKind, Flush, Geometry, ReadRequest, WriteRequest,
 };
 pub use error::{Corruption, Error, Fault, Part};
+pub use escape::Escaped;
 pub use key::{InvalidKey, Key};
 pub use memory::MemoryDevice;
 pub use store::{CreateOptions, Cut, Info, OpenOptions, Stat, Store};

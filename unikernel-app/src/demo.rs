@@ -2,12 +2,11 @@
 //! says. It knows a store and a place to print to, and nothing of the machine.
 
 use crate::civil::Rfc3339;
-use crate::text::Escaped;
 use crate::words::Step;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt::{self, Write};
-use nerite::{Error, InvalidKey, Key, KvRead, KvWrite, Timestamp};
+use nerite::{Error, Escaped, InvalidKey, Key, KvRead, KvWrite, Timestamp};
 
 /// Where a host leaves a word for the guest.
 pub const HELLO: &str = "/host/hello";

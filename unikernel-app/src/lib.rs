@@ -15,8 +15,6 @@ pub mod civil;
 
 pub mod memory;
 
-pub mod text;
-
 pub mod words;
 
 pub mod demo;

@@ -57,6 +57,12 @@ impl IndexKey {
         &self.0
     }
 
+    /// Whether this is below the path `above`.
+    pub(crate) fn is_below(&self, above: &Self) -> bool {
+        let rest = self.0.strip_prefix(above.as_bytes());
+        rest.is_some_and(|rest| rest.first() == Some(&SEPARATOR))
+    }
+
     /// The path that this is the key of.
     pub(crate) fn to_key(&self) -> Key {
         let path = self.0.iter().skip(1).map(|&byte| rotate_back(byte)).collect();
@@ -174,6 +180,10 @@ mod tests {
         };
         assert!(within("a/b") && within("a/b/c") && within("a/\u{7f}"));
         assert!(!within("a") && !within("a!") && !within("ab") && !within("b"));
+        let above = IndexKey::path(&key("a"));
+        for path in ["a/b", "a/b/c", "a/\u{7f}", "a", "a!", "ab", "b"] {
+            assert_eq!(IndexKey::path(&key(path)).is_below(&above), within(path), "{path}");
+        }
         assert_eq!(below.name_of(&IndexKey::path(&key("a/b.c/d"))), (b"b.c".to_vec(), true));
         assert_eq!(below.name_of(&IndexKey::path(&key("a/b"))), (b"b".to_vec(), false));
         assert!(*IndexKey::path(&key("a/b/c")).as_bytes() < *below.behind(b"b"));

@@ -31,10 +31,6 @@ impl Index {
         self.entries.len() as u64
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Entry> {
-        self.entries.get(key).copied()
-    }
-
     pub(crate) fn insert(&mut self, key: IndexKey, entry: Entry) {
         self.entries.insert(key, entry);
     }
@@ -56,6 +52,11 @@ impl Index {
         to: &[u8],
     ) -> impl Iterator<Item = (&IndexKey, &Entry)> {
         self.entries.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)))
+    }
+
+    /// `key` itself, or the least key above it.
+    pub(super) fn at_or_behind(&self, key: &[u8]) -> Option<(&IndexKey, &Entry)> {
+        self.entries.range::<[u8], _>((Bound::Included(key), Bound::Unbounded)).next()
     }
 
     /// The greatest key below `key`.

@@ -1,7 +1,7 @@
 //! What a key is, in the words of the contract.
 
 use super::delta::{Entry, Index};
-use crate::format::index_key::{IndexKey, Subtree};
+use crate::format::index_key::IndexKey;
 use crate::key::Key;
 
 /// What stands at a key.
@@ -22,16 +22,14 @@ impl Index {
         if key.is_root() {
             return Found::Dictionary;
         }
-        let encoded = IndexKey::path(key);
-        if let Some(entry) = self.get(encoded.as_bytes()) {
-            return Found::Value(entry);
+        let key = IndexKey::path(key);
+        match self.at_or_behind(key.as_bytes()) {
+            Some((found, entry)) if *found == key => return Found::Value(*entry),
+            Some((found, _)) if found.is_below(&key) => return Found::Dictionary,
+            _ => {}
         }
-        let below = Subtree::of(key);
-        if self.range(&below.from, &below.to).next().is_some() {
-            return Found::Dictionary;
-        }
-        match self.predecessor(encoded.as_bytes()).map(IndexKey::to_key) {
-            Some(above) if key.starts_with(&above) => Found::BelowValue(above),
+        match self.predecessor(key.as_bytes()) {
+            Some(above) if key.is_below(above) => Found::BelowValue(above.to_key()),
             _ => Found::Nothing,
         }
     }

@@ -17,7 +17,7 @@ mod seed;
 mod write;
 
 use crate::clock::Clock;
-use crate::device::{BlockDevice, Flush};
+use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key;
 use crate::format::layout::Layout;
@@ -109,7 +109,7 @@ impl<D: BlockDevice> Store<D> {
             segment_count: layout.segment_count,
             checkpoint,
             epoch: log.point().epoch,
-            flush: self.flush_kind(),
+            flush: self.disk.geometry().flush,
             value_len_max: log.value_len_max(index_key::LEN_MAX),
         }
     }
@@ -140,10 +140,6 @@ impl<D: BlockDevice> Store<D> {
             self.log.lock().seal(&self.disk)?;
         }
         Ok(self.disk.into_device())
-    }
-
-    fn flush_kind(&self) -> Flush {
-        self.disk.geometry().flush
     }
 }
 

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// Prints bytes as text; control characters and what is not UTF-8 are escaped, as `\n` or `\xff`.
+/// Prints bytes as text. UTF-8 is shown as it is; control characters, backslashes and bytes that are
+/// not UTF-8 are escaped, as `\n` or `\xff`.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a [u8]);
 
