@@ -43,6 +43,7 @@ const BIRTH: (&str, &str) = ("birth", "202c651b7771d9e4");
 const MADE: &str = "67ec8e65a18debbe";
 const MOUNT: &str = "f74e72e91e195983";
 const NONE: &str = "ffffffff";
+const NOWHERE: &str = "00000000000000000000000000000000";
 const TIME: (&str, &str) = ("time", "0807060504030201");
 
 /// The block that starts at this byte of the example.
@@ -71,10 +72,21 @@ fn superblock() {
         ("check before", "00000000"),
         ("next sequence", "0100000000000000"),
     ];
+    let index = [
+        ("frozen", "0000000000000000"),
+        ("open segment of the index", NONE),
+        ("block in it", "00000000"),
+        ("table", NOWHERE),
+        ("trees", "00"),
+        ("root", NOWHERE),
+        ("its level", "00"),
+        ("longest node", "00100000"),
+        ("longest value in a leaf", "8000"),
+    ];
     // Slot B as `create` left it; slot A as `close` did.
     let states = [
-        (4096, "12549ddf", "01", "0200000000000000", MADE, "0000000000000000"),
-        (0, "c10dfaa8", "00", "0300000000000000", MOUNT, "0400000000000000"),
+        (4096, "ae9bf755", "01", "0200000000000000", MADE, "0000000000000000"),
+        (0, "7dc29022", "00", "0300000000000000", MOUNT, "0400000000000000"),
     ];
     for (at, check, slot, checkpoint, epoch, must_reach) in states {
         let head = [
@@ -93,7 +105,7 @@ fn superblock() {
             BIRTH,
         ];
         let state = [("checkpoint", checkpoint), ("epoch", epoch), ("must reach", must_reach)];
-        assert_fields(&block(at), &[&head[..], &limits, &state, &tail_start].concat());
+        assert_fields(&block(at), &[&head[..], &limits, &state, &tail_start, &index].concat());
     }
 }
 
@@ -169,7 +181,7 @@ fn frames() {
     assert_fields(&block(8192), &fields);
 
     let group = Frame {
-        checks: ["d40e1a44", "a32caa0c"],
+        checks: ["64e34e55", "a32caa0c"],
         flags: "0300",
         previous_epoch: "0000000000000000",
         number: "0300000000000000",
@@ -180,22 +192,22 @@ fn frames() {
         records: "02000000",
     };
     let records = [
-        ("check", "5dfd182b"),
+        ("check", "23ff3e55"),
         ("kind: remove", "02"),
         ("flags", "00"),
         ("key length", "0400"),
         ("value length", "00000000"),
         ("sequence", "0300000000000000"),
-        ("replaced segment", "0000"),
+        ("replaced segment: the value is in the index", "ffff"),
         ("replaced length", "29000000"),
         ("key: `-` is one more than in ASCII", "01 61 2e 62"),
-        ("check", "4f05d6c6"),
+        ("check", "49eac6aa"),
         ("kind: set", "01"),
         ("flags: timed", "01"),
         ("key length", "0400"),
         ("value length", "03000000"),
         ("sequence", "0400000000000000"),
-        ("replaced segment", "0000"),
+        ("replaced segment: the value is in the index", "ffff"),
         ("replaced length", "1f000000"),
         ("time", "0900000000000000"),
         ("key", "01 61 00 62"),
@@ -208,11 +220,11 @@ fn frames() {
 #[test]
 fn range_removal() {
     let removal = Frame {
-        checks: ["89ecbbf6", "50fd3dcc"],
+        checks: ["35a0bc45", "c40026c0"],
         flags: "0300",
         previous_epoch: "0000000000000000",
         number: "0400000000000000",
-        previous_check: "d40e1a44",
+        previous_check: "64e34e55",
         durable: "0300000000000000",
         sequence: "0500000000000000",
         records_len: "20000000",

@@ -121,6 +121,15 @@ impl Generator {
     }
 }
 
+/// What a mount is told besides its seed.
+type Tune = fn(OpenOptions) -> OpenOptions;
+
+/// Deltas of a few keys, nodes of a few keys, steps of a few nodes, and hardly any cache: so that
+/// checkpoints, splits and merges of nodes, and second looks at the device are everywhere.
+fn tiny(options: OpenOptions) -> OpenOptions {
+    options.delta_entries(4).node_entries(4).step_nodes(2).cache_bytes(8 << 10)
+}
+
 /// A store and the oracle, kept in step.
 struct Pair {
     device: Arc<MemoryDevice>,
@@ -130,25 +139,26 @@ struct Pair {
     /// It stands still during a call: how often a call looks at it is no promise.
     clock: TestClock,
     mounts: u64,
+    tune: Tune,
     /// The device was full, and a value could be removed all the same.
     was_full: bool,
 }
 
 impl Pair {
-    fn new(block_size: u32, size: u32) -> Self {
+    fn new(block_size: u32, size: u32, tune: Tune) -> Self {
         let device = Arc::new(MemoryDevice::new(512, size / 512));
         let options = CreateOptions::new(1).block_size(block_size);
         Store::create(&device, options).expect("a blank device takes a store");
         let clock = TestClock::new(0);
         let model = Model::new(clock.clone());
-        let mut pair = Self { device, store: None, model, clock, mounts: 0, was_full: false };
+        let mut pair = Self { device, store: None, model, clock, mounts: 0, tune, was_full: false };
         pair.open();
         pair
     }
 
     fn open(&mut self) {
         self.mounts += 1;
-        let options = OpenOptions::new(self.mounts);
+        let options = (self.tune)(OpenOptions::new(self.mounts));
         let store = Store::open(Arc::clone(&self.device), self.clock.clone(), options);
         self.store = Some(store.expect("the store opens"));
     }
@@ -211,6 +221,9 @@ impl Pair {
     fn compare(&self) {
         let differences = differences(&self.model.contents(), &contents(self.store()));
         assert!(differences.is_empty(), "{}", differences.join("\n"));
+        let (stat, keys) = (self.store().stat(), self.model.contents().len() as u64);
+        let counted = if stat.removals_unfinished == 0 { keys..=keys } else { keys..=u64::MAX };
+        assert!(counted.contains(&stat.keys), "{} keys are counted, {keys} are there", stat.keys);
     }
 }
 
@@ -231,17 +244,25 @@ impl Drop for Place {
 }
 
 /// Runs `ops` operations for each seed, and tells how many runs filled the device.
-fn agree(block_size: u32, device_size: u32, seeds: u64, ops: usize) -> usize {
+fn agree(block_size: u32, device_size: u32, tune: Tune, seeds: u64, ops: usize) -> usize {
     let mut full = 0;
     for seed in 0..seeds {
         let case = format!("block size {block_size}, device of {device_size} bytes, seed {seed}");
         let random = Random::new(seed << 32 | u64::from(block_size));
         let mut generator = Generator { random, block_size: block_size as usize };
-        let mut pair = Pair::new(block_size, device_size);
+        let mut pair = Pair::new(block_size, device_size, tune);
         let mut place = Place { case, number: 0, op: None };
         for number in 0..ops {
             place.number = number;
             pair.step(place.op.insert(generator.op()));
+            eprintln!(
+                "{number} {:.150} keys {} of {} cuts {} cp {}",
+                format!("{:?}", place.op),
+                pair.store().stat().keys,
+                pair.model.contents().len(),
+                pair.store().stat().removals_unfinished,
+                pair.store().info().checkpoint
+            );
             if number % 32 == 0 {
                 pair.compare();
             }
@@ -253,28 +274,33 @@ fn agree(block_size: u32, device_size: u32, seeds: u64, ops: usize) -> usize {
     full
 }
 
+/// The defaults.
+fn same(options: OpenOptions) -> OpenOptions {
+    options
+}
+
 const OPS: usize = 300;
 const SEEDS: u64 = 20;
 
 #[test]
 fn store_and_model_agree_at_512_byte_blocks() {
-    assert_eq!(agree(512, 4 << 20, SEEDS, OPS), 0, "there is room for all of it");
+    assert_eq!(agree(512, 4 << 20, same, SEEDS, OPS), 0, "there is room for all of it");
 }
 
 #[test]
 fn store_and_model_agree_at_1024_byte_blocks() {
-    assert_eq!(agree(1024, 8 << 20, SEEDS, OPS), 0, "there is room for all of it");
+    assert_eq!(agree(1024, 8 << 20, same, SEEDS, OPS), 0, "there is room for all of it");
 }
 
 #[test]
 fn store_and_model_agree_at_4096_byte_blocks() {
-    assert_eq!(agree(4096, 32 << 20, SEEDS, OPS), 0, "there is room for all of it");
+    assert_eq!(agree(4096, 32 << 20, same, SEEDS, OPS), 0, "there is room for all of it");
 }
 
 #[test]
 fn store_and_model_agree_on_the_smallest_device_until_it_is_full_and_beyond() {
     for block_size in [512, 1024, 4096] {
-        let full = agree(block_size, 64 << 10, SEEDS, OPS);
+        let full = agree(block_size, 64 << 10, same, SEEDS, OPS);
         assert!(full >= 15, "only {full} of {SEEDS} runs filled the device");
     }
 }
@@ -282,6 +308,24 @@ fn store_and_model_agree_on_the_smallest_device_until_it_is_full_and_beyond() {
 #[test]
 fn store_and_model_agree_on_small_devices() {
     for (block_size, device_size) in [(512, 96 << 10), (512, 256 << 10), (4096, 1 << 20)] {
-        agree(block_size, device_size, SEEDS / 2, OPS);
+        agree(block_size, device_size, same, SEEDS / 2, OPS);
+    }
+}
+
+#[test]
+fn store_and_model_agree_while_checkpoints_go_on() {
+    for (block_size, device_size) in [(512, 16 << 20), (4096, 64 << 20)] {
+        assert_eq!(
+            agree(block_size, device_size, tiny, SEEDS, OPS),
+            0,
+            "there is room for all of it"
+        );
+    }
+}
+
+#[test]
+fn store_and_model_agree_where_there_is_no_room_for_checkpoints() {
+    for (block_size, device_size) in [(512, 64 << 10), (512, 256 << 10), (4096, 1 << 20)] {
+        agree(block_size, device_size, tiny, SEEDS / 2, OPS);
     }
 }

@@ -96,6 +96,10 @@ pub enum Part {
     Frame,
     /// A record within a frame.
     Record,
+    /// A node of the index.
+    Node,
+    /// The table of segments.
+    Table,
 }
 
 /// How damage shows.
@@ -178,6 +182,8 @@ impl fmt::Display for Corruption {
             Part::Superblock => "superblock",
             Part::Frame => "frame",
             Part::Record => "record",
+            Part::Node => "node",
+            Part::Table => "table",
         };
         write!(f, "damaged {part} at byte {}: {}", self.at, self.fault)
     }

@@ -18,13 +18,15 @@ fn a_durable_set_of_100_bytes_is_one_write_of_one_block_and_one_flush() {
 }
 
 #[test]
-fn reads_cost_the_blocks_of_the_record() {
+fn reads_cost_the_blocks_of_the_record_and_nothing_for_a_small_value_that_is_new() {
     let device = CountingDevice::new(new_disk());
     let store = open(&device, 2);
-    store.set(&key("a"), &[1; 100]).unwrap();
+    store.set(&key("a"), &[1; 1000]).unwrap();
+    store.set(&key("small"), &[1; 100]).unwrap();
     device.take();
     store.get(&key("a")).unwrap();
     assert_eq!(device.take(), Counts { reads: 1, blocks_read: 1, ..Counts::default() });
+    store.get(&key("small")).unwrap();
     store.exists(&key("a")).unwrap();
     store.get(&key("missing")).unwrap_err();
     store.list(&key("/")).unwrap();

@@ -1,8 +1,8 @@
 //! Damage to superblocks and values.
 
 use super::{
-    BLOCK, SUPERBLOCK_PAGES, flip_bit, held, image, key, new_disk, open, try_open, value_of,
-    written_by_sets,
+    BLOCK, SUPERBLOCK_PAGES, changed_blocks, flip_bit, held, image, key, new_disk, open, try_open,
+    value_of, written_by_sets,
 };
 use nerite::{CreateOptions, Error, Fault, KvRead, KvWrite, Part, Store};
 use nerite_tests::{SimDisk, contents};
@@ -69,7 +69,7 @@ fn a_torn_flip_is_no_damage() {
     let before = image(&disk);
     store.close().unwrap();
     let after = image(&disk);
-    for page in super::changed_blocks(&before, &after) {
+    for page in changed_blocks(&before, &after) {
         let mut torn = before.clone();
         torn[page * BLOCK as usize..][..100]
             .copy_from_slice(&after[page * BLOCK as usize..][..100]);
@@ -122,9 +122,15 @@ fn damage_to_any_frame_of_a_closed_store_is_corrupt() {
 
 #[test]
 fn a_value_damaged_under_an_open_store_is_corrupt_never_wrong_and_leaves_others_alone() {
-    let (disk, blocks) = written_by_sets(3);
-    let mut damaged = image(&disk);
+    let disk = new_disk();
     let store = open(&disk, 3);
+    let mut blocks = Vec::new();
+    for number in 0..3 {
+        let before = image(&disk);
+        store.set(&key(&format!("k{number}")), &[number; 1000]).unwrap();
+        blocks.extend(changed_blocks(&before, &image(&disk)));
+    }
+    let mut damaged = image(&disk);
     // The same disk, but the record of /k1 has rotted since it was opened.
     let at = blocks[1] * BLOCK as usize;
     damaged[at + 200] ^= 4;
@@ -139,8 +145,8 @@ fn a_value_damaged_under_an_open_store_is_corrupt_never_wrong_and_leaves_others_
     let Err(Error::Corrupt(corruption)) = store.get(&key("k1")) else { panic!("not noticed") };
     assert_eq!(corruption.part, Part::Record);
     assert!((at as u64..(at + BLOCK as usize) as u64).contains(&corruption.at));
-    assert_eq!(value_of(&store, "k0"), Some(vec![0; 100]));
-    assert_eq!(value_of(&store, "k2"), Some(vec![2; 100]));
+    assert_eq!(value_of(&store, "k0"), Some(vec![0; 1000]));
+    assert_eq!(value_of(&store, "k2"), Some(vec![2; 1000]));
     assert!(store.digest(&key("/")).is_err());
 }
 

@@ -11,6 +11,11 @@ impl<'a> Reader<'a> {
         Self(bytes)
     }
 
+    /// Everything that is left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.0)
+    }
+
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Fault> {
         let (taken, rest) = self.0.split_at_checked(len).ok_or(Fault::Field("length"))?;
         self.0 = rest;

@@ -3,7 +3,7 @@
 //! Invariants: every length is a power of two; superblock pages and all segments lie within the
 //! device, apart from each other.
 
-use super::{PAGE_LEN, SEGMENT_LEN_MIN};
+use super::{NODE_LEN_MIN, PAGE_LEN, SEGMENT_LEN_MIN};
 use crate::error::Fault;
 
 /// The smallest device.
@@ -84,6 +84,11 @@ impl Layout {
     /// Bytes from one superblock copy to the next.
     pub(crate) fn page_len(&self) -> u64 {
         u64::from(self.block_len.max(PAGE_LEN))
+    }
+
+    /// Bytes of the largest node.
+    pub(crate) fn node_len_max(&self) -> u32 {
+        self.block_len.max(NODE_LEN_MIN)
     }
 
     /// The first byte of a superblock copy. The slots alternate: A0, B0, A1, B1.

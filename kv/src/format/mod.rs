@@ -11,10 +11,13 @@ mod check;
 pub(crate) mod frame;
 pub(crate) mod index_key;
 pub(crate) mod layout;
+pub(crate) mod node;
 pub(crate) mod place;
 pub(crate) mod point;
+pub(crate) mod pointer;
 pub(crate) mod record;
 pub(crate) mod superblock;
+pub(crate) mod table;
 
 /// The version of the format that this code writes.
 pub(crate) const VERSION: u16 = 0;
@@ -30,3 +33,9 @@ pub(crate) const PAGE_LEN: u32 = 4096;
 
 /// The smallest segment: one node of the index fits.
 pub(crate) const SEGMENT_LEN_MIN: u32 = 4096;
+
+/// The largest node: one block, or this where blocks are smaller.
+pub(crate) const NODE_LEN_MIN: u32 = 4096;
+
+/// The longest value that can be kept in a leaf: any two entries fit one node.
+pub(crate) const INLINE_LEN_MAX: u16 = 512;

@@ -29,10 +29,20 @@ pub(super) fn read_next(reader: &mut Reader<'_>) -> Result<NextSegments, Fault> 
     Ok([read_segment(reader)?, read_segment(reader)?])
 }
 
-pub(super) fn put_segment(out: &mut Vec<u8>, segment: Option<u32>) {
+fn put_segment(out: &mut Vec<u8>, segment: Option<u32>) {
     out.put_u32(segment.unwrap_or(NO_SEGMENT));
 }
 
-pub(super) fn read_segment(reader: &mut Reader<'_>) -> Result<Option<u32>, Fault> {
+fn read_segment(reader: &mut Reader<'_>) -> Result<Option<u32>, Fault> {
     reader.u32().map(|segment| (segment != NO_SEGMENT).then_some(segment))
+}
+
+pub(super) fn put_place(out: &mut Vec<u8>, place: Option<Place>) {
+    put_segment(out, place.map(|place| place.segment));
+    out.put_u32(place.map_or(0, |place| place.block));
+}
+
+pub(super) fn read_place(reader: &mut Reader<'_>) -> Result<Option<Place>, Fault> {
+    let (segment, block) = (read_segment(reader)?, reader.u32()?);
+    Ok(segment.map(|segment| Place { segment, block }))
 }

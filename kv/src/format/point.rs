@@ -5,7 +5,7 @@
 use super::bytes::{Put, Reader};
 use super::frame::FrameHeader;
 use super::layout::Layout;
-use super::place::{NextSegments, Place, put_next, put_segment, read_next, read_segment};
+use super::place::{NextSegments, Place, put_next, put_place, read_next, read_place};
 use crate::error::Fault;
 use alloc::vec::Vec;
 
@@ -93,17 +93,16 @@ impl ChainPoint {
     }
 
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        put_segment(out, self.open.map(|place| place.segment));
-        out.put_u32(self.open.map_or(0, |place| place.block)).put_u64(self.generation);
+        put_place(out, self.open);
+        out.put_u64(self.generation);
         put_next(out, self.next_segments);
         out.put_u64(self.number).put_u64(self.epoch).put_u32(self.previous_check);
         out.put_u64(self.sequence);
     }
 
     pub(super) fn read(reader: &mut Reader<'_>, layout: &Layout) -> Result<Self, Fault> {
-        let (segment, block) = (read_segment(reader)?, reader.u32()?);
         let point = Self {
-            open: segment.map(|segment| Place { segment, block }),
+            open: read_place(reader)?,
             generation: reader.u64()?,
             next_segments: read_next(reader)?,
             number: reader.u64()?,

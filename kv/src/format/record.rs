@@ -23,6 +23,9 @@ const REMOVE_RANGE: u8 = 3;
 
 const TIMED: u8 = 1;
 
+/// Encoded in place of a segment where there is none.
+const NO_SEGMENT: u16 = u16::MAX;
+
 /// What is done to the index. Keys are index keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation<'a> {
@@ -43,7 +46,8 @@ pub(crate) enum Operation<'a> {
 /// The record whose value an operation makes dead: counts follow without a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replaced {
-    pub(crate) segment: u16,
+    /// `None` if the index holds the value itself.
+    pub(crate) segment: Option<u16>,
     /// Bytes of the record, never 0.
     pub(crate) len: u32,
 }
@@ -88,11 +92,12 @@ impl<'a> Record<'a> {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) -> u32 {
         let start = out.len();
         let (kind, key, value) = self.operation.parts();
-        let replaced = self.replaced.unwrap_or(Replaced { segment: 0, len: 0 });
+        let replaced = self.replaced.unwrap_or(Replaced { segment: Some(0), len: 0 });
         out.put_u32(0).put_u8(kind).put_u8(if self.modified.is_some() { TIMED } else { 0 });
         out.put_u16(u16::try_from(key.len()).unwrap_or(u16::MAX));
         out.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
-        out.put_u64(self.sequence).put_u16(replaced.segment).put_u32(replaced.len);
+        out.put_u64(self.sequence).put_u16(replaced.segment.unwrap_or(NO_SEGMENT));
+        out.put_u32(replaced.len);
         if let Some(Timestamp(modified)) = self.modified {
             out.put_u64(modified);
         }
@@ -122,7 +127,8 @@ impl<'a> Record<'a> {
             return Err(Fault::Check);
         }
         let sequence = reader.u64()?;
-        let replaced = Replaced { segment: reader.u16()?, len: reader.u32()? };
+        let segment = Some(reader.u16()?).filter(|&segment| segment != NO_SEGMENT);
+        let replaced = Replaced { segment, len: reader.u32()? };
         let modified = if timed { Some(Timestamp(reader.u64()?)) } else { None };
         let key = reader.take(key_len)?;
         let value = reader.take(value_len as usize)?;
@@ -167,7 +173,7 @@ mod tests {
 
     fn records() -> [Record<'static>; 4] {
         let set = Operation::Set { key: b"\x01a\0b", value: b"value" };
-        let replaced = Some(Replaced { segment: 7, len: 99 });
+        let replaced = Some(Replaced { segment: Some(7), len: 99 });
         [
             Record { sequence: 1, modified: None, replaced: None, operation: set },
             Record { sequence: u64::MAX, modified: Some(Timestamp(5)), replaced, operation: set },
@@ -180,7 +186,7 @@ mod tests {
             Record {
                 sequence: 4,
                 modified: None,
-                replaced: None,
+                replaced: Some(Replaced { segment: None, len: 1 }),
                 operation: Operation::RemoveRange { from: b"\x01", to: b"\x02" },
             },
         ]

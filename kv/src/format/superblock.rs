@@ -8,8 +8,11 @@
 use super::bytes::{Put, Reader};
 use super::check::check;
 use super::layout::Layout;
+use super::node::LEVEL_MAX;
+use super::place::{Place, put_place, read_place};
 use super::point::{self, ChainPoint};
-use super::{FRAME_LEN_MAX, UNFLUSHED_MAX, VERSION};
+use super::pointer::Pointer;
+use super::{FRAME_LEN_MAX, INLINE_LEN_MAX, UNFLUSHED_MAX, VERSION};
 use crate::error::Fault;
 use crate::key::Key;
 use alloc::vec::Vec;
@@ -45,6 +48,8 @@ pub(crate) struct Superblock {
     /// Random bits of the store's making: frames of an earlier store of the same name have others.
     pub(crate) birth: u64,
     pub(crate) layout: Layout,
+    /// The longest value that leaves hold themselves, in bytes.
+    pub(crate) inline_max: u16,
     /// Counts the states; the highest is in force.
     pub(crate) checkpoint: u64,
     /// The epoch of the mount that wrote this state.
@@ -53,6 +58,23 @@ pub(crate) struct Superblock {
     pub(crate) must_reach: u64,
     /// Where replay starts.
     pub(crate) tail_start: ChainPoint,
+    /// The last frame whose changes are in the frozen delta, if a round of a checkpoint is under
+    /// way; 0 if none is.
+    pub(crate) frozen: u64,
+    /// Where the next node goes: the open segment of the index, if there is one.
+    pub(crate) index_open: Option<Place>,
+    /// The table of segments; `None` before the first checkpoint that wrote one.
+    pub(crate) table: Option<Pointer>,
+    /// What the chain before the tail start has come to.
+    pub(crate) tree: Option<Tree>,
+}
+
+/// The root of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tree {
+    pub(crate) root: Pointer,
+    /// Of the root; leaves are at level 0.
+    pub(crate) level: u8,
 }
 
 /// Why bytes are no superblock for this code.
@@ -84,6 +106,13 @@ impl Superblock {
         covered.put_u32(FRAME_LEN_MAX).put_u64(UNFLUSHED_MAX);
         covered.put_u64(self.checkpoint).put_u64(self.epoch).put_u64(self.must_reach);
         self.tail_start.put(&mut covered);
+        covered.put_u64(self.frozen);
+        put_place(&mut covered, self.index_open);
+        self.table.unwrap_or(NOWHERE).put(&mut covered);
+        covered.put_u8(u8::from(self.tree.is_some()));
+        let tree = self.tree.unwrap_or(Tree { root: NOWHERE, level: 0 });
+        tree.root.put(&mut covered);
+        covered.put_u8(tree.level).put_u32(self.layout.node_len_max()).put_u16(self.inline_max);
         covered.resize(LEN.saturating_sub(CHECKED_FROM), 0);
         let mut bytes = Vec::with_capacity(LEN);
         bytes.put(&MAGIC).put_u32(check(&covered)).put(&covered);
@@ -143,6 +172,11 @@ impl Superblock {
             epoch: reader.u64()?,
             must_reach: reader.u64()?,
             tail_start: ChainPoint::read(reader, &layout)?,
+            frozen: reader.u64()?,
+            index_open: read_index_open(reader, &layout)?,
+            table: read_table(reader, &layout)?,
+            tree: read_trees(reader, &layout)?,
+            inline_max: read_limits(reader, &layout)?,
         })
     }
 
@@ -158,6 +192,14 @@ impl Superblock {
             epoch: 10,
             must_reach: 11,
             tail_start: ChainPoint::first(12),
+            frozen: 18,
+            inline_max: 13,
+            index_open: Some(Place { segment: 14, block: 15 }),
+            table: Some(Pointer { at: 1 << 20, len: 4096, check: 16 }),
+            tree: Some(Tree {
+                root: Pointer { at: (1 << 20) + 4096, len: 4096, check: 17 },
+                level: 1,
+            }),
         }
     }
 
@@ -167,10 +209,53 @@ impl Superblock {
     }
 }
 
+/// Encoded in place of a pointer where there is none.
+const NOWHERE: Pointer = Pointer { at: 0, len: 0, check: 0 };
+
+fn read_index_open(reader: &mut Reader<'_>, layout: &Layout) -> Result<Option<Place>, Fault> {
+    let open = read_place(reader)?;
+    let fits =
+        |place: Place| place.segment < layout.segment_count && place.block <= layout.segment_blocks;
+    if open.is_none_or(fits) { Ok(open) } else { Err(Fault::Field("open segment of the index")) }
+}
+
+fn read_table(reader: &mut Reader<'_>, layout: &Layout) -> Result<Option<Pointer>, Fault> {
+    let pointer = Pointer::read(reader)?;
+    let limit = u32::try_from(layout.segment_len()).unwrap_or(u32::MAX);
+    match pointer {
+        NOWHERE => Ok(None),
+        _ if pointer.fits_blocks(layout, limit) => Ok(Some(pointer)),
+        _ => Err(Fault::Field("table")),
+    }
+}
+
+/// The limit of nodes, which follows from the block size, and that of values in leaves.
+fn read_limits(reader: &mut Reader<'_>, layout: &Layout) -> Result<u16, Fault> {
+    if reader.u32()? != layout.node_len_max() {
+        return Err(Fault::Field("node limit"));
+    }
+    let inline_max = reader.u16()?;
+    if inline_max > INLINE_LEN_MAX { Err(Fault::Field("inline limit")) } else { Ok(inline_max) }
+}
+
+/// A list of trees, of which this version has one at most.
+fn read_trees(reader: &mut Reader<'_>, layout: &Layout) -> Result<Option<Tree>, Fault> {
+    let (count, root, level) = (reader.u8()?, Pointer::read(reader)?, reader.u8()?);
+    match count {
+        0 => Ok(None),
+        1 if level <= LEVEL_MAX && root.fits_blocks(layout, layout.node_len_max()) => {
+            Ok(Some(Tree { root, level }))
+        }
+        _ => Err(Fault::Field("trees")),
+    }
+}
+
 #[allow(clippy::cast_possible_truncation, reason = "1,024 fits")]
 const KEY_LEN_MAX: u16 = Key::LEN_MAX as u16;
-const _: () =
-    assert!(CHECKED_FROM + 112 + point::LEN <= LEN && KEY_LEN_MAX as usize == Key::LEN_MAX);
+const _: () = assert!(
+    CHECKED_FROM + 112 + point::LEN + 16 + 2 * Pointer::LEN + 8 <= LEN
+        && KEY_LEN_MAX as usize == Key::LEN_MAX
+);
 
 #[cfg(test)]
 mod tests {

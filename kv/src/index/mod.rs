@@ -1,7 +1,21 @@
 //! The index: what each key names, in key order.
+//!
+//! `sources.rs` says what it is made of and how the parts hide each other.
 
+mod builder;
+mod cache;
+mod chunk;
+mod cursor;
 mod delta;
+mod entry;
 mod find;
+mod merge;
+mod sources;
 
-pub(crate) use delta::{Entry, Index};
+pub(crate) use cache::Cache;
+pub(crate) use chunk::{Chunk, Row};
+pub(crate) use cursor::{Pins, Stop};
+pub(crate) use entry::{Entry, Stored};
 pub(crate) use find::Found;
+pub(crate) use merge::{Budget, step};
+pub(crate) use sources::{Frozen, Index};

@@ -9,7 +9,7 @@
 //!   anything is written over it. Otherwise a second crash could mix the two: if both end in the
 //!   same bytes, the old frame would be whole again, though it was found absent in between.
 
-use super::change::{Change, Pending, Pointer};
+use super::change::{Change, Pending};
 use super::disk::Disk;
 use super::frames::header_at;
 use super::plan::{self, PlannedFrame, Reserve};
@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::format::frame::{self, FrameHeader, HEADER_LEN};
 use crate::format::place::Place;
 use crate::format::point::ChainPoint;
+use crate::format::pointer::Pointer;
 use crate::format::record::{self, Record};
 use crate::format::superblock::Superblock;
 use alloc::vec;
@@ -69,13 +70,19 @@ impl Log {
         plan::free_bytes(&self.superblock().layout, &self.segments, &self.point)
     }
 
-    /// Bytes of the segments up to the end of the chain.
+    /// Bytes of the segments up to the ends of the chain and of the index.
     pub(crate) fn used_bytes(&self) -> u64 {
         let layout = &self.superblock().layout;
         let used = u64::from(self.segments.used()).saturating_mul(layout.segment_len());
-        let rest =
-            self.point.open.map_or(0, |place| layout.segment_blocks.saturating_sub(place.block));
-        used.saturating_sub(u64::from(rest) * u64::from(layout.block_len))
+        let rest = |place: Place| u64::from(layout.segment_blocks.saturating_sub(place.block));
+        let open = [self.point.open, self.superblock().index_open].into_iter().flatten();
+        let rest = open.map(rest).fold(0, u64::saturating_add);
+        used.saturating_sub(rest.saturating_mul(u64::from(layout.block_len)))
+    }
+
+    /// Whether this mount has committed anything.
+    pub(crate) const fn has_mounted(&self) -> bool {
+        self.mount.is_none()
     }
 
     /// Whether anything can be committed.
@@ -93,7 +100,7 @@ impl Log {
     }
 
     /// Commits the operations as one group: when it returns `Ok` they are durable, all of them.
-    /// The caller applies the changes that come back.
+    /// The caller applies the changes that come back, with the bytes that the log has grown by.
     ///
     /// # Errors
     /// `TooLarge` and `NoSpace` before anything is written; `Device`, and then the log is poisoned.
@@ -103,7 +110,7 @@ impl Log {
         time: Timestamp,
         operations: &[Pending<'_>],
         reserve: Reserve,
-    ) -> Result<Vec<Change>, Error> {
+    ) -> Result<(Vec<Change>, u64), Error> {
         self.check()?;
         let layout = self.superblock().layout;
         let plan = plan::plan(&layout, &self.segments, &self.point, operations, reserve)?;
@@ -125,7 +132,7 @@ impl Log {
         disk.flush()?;
         self.poisoned = false;
         self.settle(&plan, point);
-        Ok(changes)
+        Ok((changes, plan.iter().map(|planned| planned.len).sum()))
     }
 
     /// Makes what is left of a frame at `place` unreadable, if it would fit where the chain ends.
@@ -146,8 +153,11 @@ impl Log {
 
     /// Takes note that the planned frames are durable.
     fn settle(&mut self, plan: &[PlannedFrame], point: ChainPoint) {
-        for planned in plan.iter().filter(|planned| planned.place.block == 0) {
-            let opened = self.segments.open(planned.place.segment, planned.next_segments);
+        for (index, planned) in plan.iter().enumerate().filter(|(_, frame)| frame.place.block == 0)
+        {
+            // A number at its end is refused before it is written.
+            let number = self.point.number.saturating_add(index as u64);
+            let opened = self.segments.open(planned.place.segment, number, planned.next_segments);
             debug_assert_eq!(opened, Ok(()), "planned from free segments");
         }
         self.durable = point.number.saturating_sub(1);
@@ -156,6 +166,7 @@ impl Log {
     }
 }
 
+/// Neither a sequence nor a number is used twice, so there is no going on.
 pub(super) const COUNTERS_USED_UP: Error = Error::Unsupported("a store whose counters are used up");
 
 /// The frames of one group while they are made.
@@ -186,7 +197,12 @@ impl Encoder<'_> {
             let check = record.encode(&mut frame);
             let len = u32::try_from(frame.len().checked_sub(start)?).ok()?;
             let pointer = Pointer { at: at.checked_add(start as u64)?, len, check };
-            self.changes.push(Change::new(&record, pointer, self.time));
+            self.changes.push(Change::new(
+                &record,
+                pointer,
+                self.time,
+                self.log.superblock().inline_max,
+            ));
             sequence = sequence.checked_add(1)?;
         }
         let records_len = u32::try_from(frame.len().checked_sub(HEADER_LEN)?).ok()?;

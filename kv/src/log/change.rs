@@ -3,7 +3,9 @@
 
 use crate::clock::Timestamp;
 use crate::format::index_key::IndexKey;
+use crate::format::pointer::Pointer;
 use crate::format::record::{Operation, Record, Replaced};
+use alloc::boxed::Box;
 
 /// An operation that is to be committed.
 #[derive(Clone, Copy, Debug)]
@@ -20,22 +22,14 @@ impl Pending<'_> {
     }
 }
 
-/// Where a record lies, and what proves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pointer {
-    /// Its first byte on the device.
-    pub(crate) at: u64,
-    /// Its bytes.
-    pub(crate) len: u32,
-    pub(crate) check: u32,
-}
-
 /// A record of a group that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) what: What,
     pub(crate) sequence: u64,
     pub(crate) modified: Timestamp,
+    /// The record had a time of its own.
+    pub(crate) timed: bool,
     pub(crate) replaced: Option<Replaced>,
     pub(crate) record: Pointer,
 }
@@ -46,6 +40,8 @@ pub(crate) enum What {
     Set {
         key: IndexKey,
         size: u64,
+        /// The value itself, if it is short enough to be kept in the index.
+        inline: Option<Box<[u8]>>,
     },
     Remove {
         key: IndexKey,
@@ -58,12 +54,20 @@ pub(crate) enum What {
 }
 
 impl Change {
-    /// What `record`, which lies there, does in a frame of this time.
-    pub(crate) fn new(record: &Record<'_>, pointer: Pointer, frame_time: Timestamp) -> Self {
+    /// What `record`, which lies there, does in a frame of this time. The index keeps values of up
+    /// to `inline_max` bytes.
+    pub(crate) fn new(
+        record: &Record<'_>,
+        pointer: Pointer,
+        frame_time: Timestamp,
+        inline_max: u16,
+    ) -> Self {
         let what = match record.operation {
-            Operation::Set { key, value } => {
-                What::Set { key: IndexKey::from_checked(key), size: value.len() as u64 }
-            }
+            Operation::Set { key, value } => What::Set {
+                key: IndexKey::from_checked(key),
+                size: value.len() as u64,
+                inline: (value.len() <= usize::from(inline_max)).then(|| value.into()),
+            },
             Operation::Remove { key } => What::Remove { key: IndexKey::from_checked(key) },
             Operation::RemoveRange { from, to } => What::RemoveRange {
                 from: IndexKey::from_checked(from),
@@ -74,6 +78,7 @@ impl Change {
             what,
             sequence: record.sequence,
             modified: record.modified.unwrap_or(frame_time),
+            timed: record.modified.is_some(),
             replaced: record.replaced,
             record: pointer,
         }

@@ -1,10 +1,10 @@
 //! One record by its pointer.
 
-use super::change::Pointer;
 use super::disk::Disk;
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::layout::Layout;
+use crate::format::pointer::Pointer;
 use crate::format::record::{Operation, Record};
 use alloc::vec;
 use alloc::vec::Vec;

@@ -78,11 +78,16 @@ pub(super) fn plan(
 /// Bytes that a commit can take: what is left of the open segment and of the others, without the
 /// reserve.
 pub(super) fn free_bytes(layout: &Layout, segments: &Segments, point: &ChainPoint) -> u64 {
-    let left = segments.free().saturating_add(count(point.next_segments));
-    let Some(left) = left.checked_sub(RESERVE) else { return 0 };
+    let Some(left) = spare_segments(segments, point) else { return 0 };
     let open = point.open.map_or(0, |place| layout.segment_blocks.saturating_sub(place.block));
     let open = u64::from(open) * u64::from(layout.block_len);
     (u64::from(left) * layout.segment_len()).saturating_add(open)
+}
+
+/// Segments that are left without the reserve, if that is whole.
+pub(super) fn spare_segments(segments: &Segments, point: &ChainPoint) -> Option<u32> {
+    let left = segments.free().saturating_add(count(point.next_segments));
+    left.checked_sub(RESERVE)
 }
 
 /// What is missing: all that the operations take when they are laid out, the ends of segments that

@@ -7,7 +7,7 @@
 //! - A group is applied whole, at its last frame, or not at all.
 //! - A device error is an error, never an end.
 
-use super::change::{Change, Pointer};
+use super::change::Change;
 use super::disk::Disk;
 use super::frames::Frames;
 use super::segments::Segments;
@@ -17,16 +17,29 @@ use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::UNFLUSHED_MAX;
 use crate::format::frame::{FrameHeader, HEADER_LEN};
 use crate::format::layout::Layout;
+use crate::format::place::Place;
 use crate::format::point::ChainPoint;
+use crate::format::pointer::Pointer;
 use crate::format::record::Record;
+use crate::format::superblock::Superblock;
 use alloc::vec::Vec;
 
-/// Follows the chain, hands every change of every whole group to `apply`, and returns its end.
+/// A group that is whole.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    pub(crate) changes: Vec<Change>,
+    /// Bytes of its frames.
+    pub(crate) len: u64,
+    /// Where the chain goes on behind it.
+    pub(crate) end: ChainPoint,
+}
+
+/// Follows the chain, hands every whole group to `apply`, and returns its end.
 pub(crate) fn replay<D: BlockDevice>(
     disk: &Disk<D>,
     newest: &Newest,
     segments: &mut Segments,
-    mut apply: impl FnMut(&mut Segments, Change),
+    mut apply: impl FnMut(&mut Segments, Replayed),
 ) -> Result<ChainPoint, Error> {
     let superblock = &newest.superblock;
     let layout = &superblock.layout;
@@ -34,18 +47,20 @@ pub(crate) fn replay<D: BlockDevice>(
     let mut frames = Frames::new(disk, superblock);
     let mut group = Group::default();
     start(segments, &point).map_err(|fault| at_point(layout, &point, fault))?;
-    while let Some((header, check, changes)) = next(&mut frames, layout, &point)? {
+    while let Some((header, check, changes)) = next(&mut frames, superblock, &point)? {
         let damaged = |fault| at_point_of(layout, &header, fault);
         check_newest(newest, header.checkpoint)?;
         if header.place.block == 0 {
-            segments.open(header.place.segment, header.next_segments).map_err(damaged)?;
+            let Place { segment, .. } = header.place;
+            segments.open(segment, header.number, header.next_segments).map_err(damaged)?;
         }
         group.add(&header, header.len(layout), changes).map_err(damaged)?;
-        if header.last {
-            group.changes.drain(..).for_each(|change| apply(segments, change));
-        }
         let advanced = point.advance(&header, check, header.blocks(layout));
         advanced.ok_or_else(|| damaged(Fault::Field("number")))?;
+        if header.last {
+            let changes = core::mem::take(&mut group.changes);
+            apply(segments, Replayed { changes, len: group.len, end: point });
+        }
     }
     if point.number <= superblock.must_reach {
         return Err(at_point(layout, &point, Fault::Missing { frame: point.number }).into());
@@ -56,7 +71,7 @@ pub(crate) fn replay<D: BlockDevice>(
 /// Marks what the tail start itself says of segments.
 fn start(segments: &mut Segments, point: &ChainPoint) -> Result<(), Fault> {
     match point.open {
-        Some(place) => segments.open(place.segment, point.next_segments),
+        Some(place) => segments.open(place.segment, point.generation, point.next_segments),
         None => segments.name(point.next_segments),
     }
 }
@@ -64,22 +79,29 @@ fn start(segments: &mut Segments, point: &ChainPoint) -> Result<(), Fault> {
 /// The frame that chains, with its check and changes.
 fn next<D: BlockDevice>(
     frames: &mut Frames<'_, D>,
-    layout: &Layout,
+    superblock: &Superblock,
     point: &ChainPoint,
 ) -> Result<Option<(FrameHeader, u32, Vec<Change>)>, Error> {
+    let layout = &superblock.layout;
     for place in point.places(layout) {
         let header = frames.header(place)?.filter(|header| point.accepts(header));
         let Some(header) = header else { continue };
         if let Some((records, check)) = frames.records(&header)? {
             let at = layout.at(place.segment, place.block).saturating_add(HEADER_LEN as u64);
-            return Ok(Some((header, check, changes(&header, records, at)?)));
+            let changes = changes(&header, records, at, superblock.inline_max)?;
+            return Ok(Some((header, check, changes)));
         }
     }
     Ok(None)
 }
 
 /// The changes in the records of a valid frame, which start at `at`.
-fn changes(header: &FrameHeader, mut records: &[u8], at: u64) -> Result<Vec<Change>, Corruption> {
+fn changes(
+    header: &FrameHeader,
+    mut records: &[u8],
+    at: u64,
+    inline_max: u16,
+) -> Result<Vec<Change>, Corruption> {
     let (end, mut changes) = (at.saturating_add(records.len() as u64), Vec::new());
     let mut sequence = header.sequence;
     while !records.is_empty() {
@@ -91,7 +113,7 @@ fn changes(header: &FrameHeader, mut records: &[u8], at: u64) -> Result<Vec<Chan
         }
         let len_field = u32::try_from(len).map_err(|_| damaged(Fault::Field("record length")))?;
         let pointer = Pointer { at, len: len_field, check };
-        changes.push(Change::new(&record, pointer, header.time));
+        changes.push(Change::new(&record, pointer, header.time, inline_max));
         sequence = sequence.checked_add(1).ok_or_else(|| damaged(Fault::Field("sequence")))?;
         records = records.get(len..).unwrap_or_default();
     }
@@ -186,7 +208,7 @@ mod tests {
             Record { sequence, modified: None, replaced: None, operation }.encode(&mut records);
         }
         let example = FrameHeader::example();
-        let read = |header: FrameHeader| changes(&header, &records, 1000);
+        let read = |header: FrameHeader| changes(&header, &records, 1000, 0);
         let found = read(FrameHeader { sequence: 14, record_count: 2, ..example }).unwrap();
         assert_eq!((found[1].record.at, found[1].sequence), (1000 + records.len() as u64 / 2, 15));
         let fault = |header| read(header).unwrap_err().fault;

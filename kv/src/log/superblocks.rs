@@ -29,21 +29,31 @@ pub(crate) struct Newest {
     pub(crate) slot: u8,
 }
 
+/// What the superblock pages hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) newest: Newest,
+    /// A slot has no good copy. A crash can have torn it; it can also have held a newer state.
+    pub(crate) slot_lost: bool,
+}
+
 /// What was seen while looking for the newest state.
 #[derive(Default)]
 struct Seen {
     newest: Option<Newest>,
+    /// Slots of which a good copy was seen.
+    good: [bool; 2],
     damaged: Option<Corruption>,
     newer_version: bool,
 }
 
 impl Seen {
-    fn newest(self) -> Result<Newest, Error> {
+    fn found(self) -> Result<Found, Error> {
         if self.newer_version {
             return Err(Error::Unsupported("a store of a newer format version"));
         }
         match (self.newest, self.damaged) {
-            (Some(newest), _) => Ok(newest),
+            (Some(newest), _) => Ok(Found { newest, slot_lost: self.good != [true; 2] }),
             (None, Some(corruption)) => Err(corruption.into()),
             (None, None) => Err(Error::NotFormatted),
         }
@@ -51,7 +61,7 @@ impl Seen {
 }
 
 /// Finds the state in force.
-pub(crate) fn read<D: BlockDevice>(disk: &Disk<D>) -> Result<Newest, Error> {
+pub(crate) fn read<D: BlockDevice>(disk: &Disk<D>) -> Result<Found, Error> {
     let mut seen = Seen::default();
     // The distance of the pages depends on the block size, which the first copy tells. If it is
     // lost, all distances are tried.
@@ -65,7 +75,7 @@ pub(crate) fn read<D: BlockDevice>(disk: &Disk<D>) -> Result<Newest, Error> {
             look(disk, &mut seen, page * number, slot, copy)?;
         }
     }
-    seen.newest()
+    seen.found()
 }
 
 /// Looks at one place where a copy may be.
@@ -90,6 +100,9 @@ fn look<D: BlockDevice>(
             let older = seen
                 .newest
                 .is_some_and(|newest| newest.superblock.checkpoint >= superblock.checkpoint);
+            if let Some(good) = seen.good.get_mut(usize::from(slot)).filter(|_| at_home) {
+                *good = true;
+            }
             if at_home && !older {
                 seen.newest = Some(Newest { superblock, slot });
             }
@@ -137,7 +150,7 @@ pub(crate) fn initialize<D: BlockDevice>(
     superblock: &Superblock,
 ) -> Result<(), Error> {
     let copies = superblock.layout.copies();
-    let (checkpoint, steps) = match read(disk) {
+    let (checkpoint, steps) = match read(disk).map(|found| found.newest) {
         Ok(old) if old.superblock.layout.page_len() != superblock.layout.page_len() => {
             (old.superblock.checkpoint, vec![(1, 0, 0..1), (1, 0, 1..copies), (2, 1, 0..copies)])
         }

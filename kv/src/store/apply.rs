@@ -1,25 +1,35 @@
 //! One change on the index.
 
-use crate::index::{Entry, Index};
+use crate::format::layout::Layout;
+use crate::index::{Entry, Index, Stored};
 use crate::log::{Change, Segments, What};
 
-/// Does what the change says. Live writes and replay both come here, so that what is recovered is
-/// what was there. It looks nothing up: the change names what it replaces.
-pub(super) fn apply(index: &mut Index, segments: &mut Segments, change: Change) {
-    let Change { what, sequence, modified, replaced, record } = change;
-    if let Some(replaced) = replaced {
-        segments.subtract(replaced);
+/// Does what the change says, and counts it, unless it is counted already. Live writes and replay
+/// both come here, so that what is recovered is what was there. It looks nothing up in the tree:
+/// the change names what it replaces.
+pub(super) fn apply(
+    index: &mut Index,
+    mut counts: Option<&mut Segments>,
+    layout: &Layout,
+    change: Change,
+) {
+    if let Some(segments) = &mut counts {
+        segments.count(&change);
     }
+    let Change { what, sequence, modified, timed, replaced, record } = change;
     match what {
-        What::Set { key, size } => {
-            segments.add(record);
-            index.insert(key, Entry { sequence, modified, size, record });
+        What::Set { key, size, inline } => {
+            let value = match inline {
+                Some(bytes) => Stored::Inline { bytes, timed },
+                None => Stored::Record(record),
+            };
+            index.insert(key, Entry { sequence, modified, size, value }, replaced.is_some());
         }
-        What::Remove { key } => index.remove(key.as_bytes()),
+        What::Remove { key } => index.remove(key, replaced.is_some()),
         What::RemoveRange { from, to } => {
-            for entry in index.remove_range(from.as_bytes(), to.as_bytes()) {
-                if let Some(replaced) = segments.replaced(entry.record) {
-                    segments.subtract(replaced);
+            for (key, entry) in index.remove_range(from, to) {
+                if let Some(segments) = &mut counts {
+                    segments.forget(entry.replaced(layout, key.as_bytes()));
                 }
             }
         }

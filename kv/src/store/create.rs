@@ -38,10 +38,15 @@ pub(super) fn create<D: BlockDevice>(device: &D, options: &CreateOptions) -> Res
         uuid: options.uuid.unwrap_or_else(|| random_uuid(options.seed)),
         birth: mix(options.seed, BIRTH),
         layout,
+        inline_max: options.inline_max,
         checkpoint: 0,
         epoch,
         must_reach: 0,
         tail_start: ChainPoint::first(epoch),
+        frozen: 0,
+        index_open: None,
+        table: None,
+        tree: None,
     };
     superblocks::initialize(&disk, &superblock)
 }

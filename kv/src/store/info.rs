@@ -33,10 +33,14 @@ pub struct Info {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stat {
-    /// Keys that have a value.
+    /// Keys that have a value; too high by what unfinished removals hide.
     pub keys: u64,
-    /// Bytes of the records that these keys name, headers included.
+    /// Bytes of the records that brought these values, headers included; too high by what
+    /// unfinished removals hide.
     pub live_bytes: u64,
+    /// Removals of dictionaries, or parts of them, that checkpoints have yet to work off: what they
+    /// hide is not counted off. 0 if `keys` and `live_bytes` are exact.
+    pub removals_unfinished: u64,
     /// Bytes that the log has taken.
     pub used_bytes: u64,
     /// Bytes that new commits can take.

@@ -6,9 +6,11 @@
 //! reader sees is durable.
 
 mod apply;
+mod checkpoint;
 mod create;
 mod digest;
 mod info;
+mod look;
 mod options;
 mod read;
 mod recovery;
@@ -29,6 +31,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 pub use info::{Cut, Info, Stat};
+use options::Limits;
 pub use options::{CreateOptions, OpenOptions};
 
 /// A key-value store on a block device.
@@ -52,6 +55,8 @@ pub struct Store<D> {
     disk: Disk<D>,
     clock: Box<dyn Clock + Send + Sync>,
     layout: Layout,
+    birth: u64,
+    limits: Limits,
     read_only: bool,
     cut: Option<Cut>,
     log: Mutex<Log>,
@@ -88,6 +93,8 @@ impl<D: BlockDevice> Store<D> {
             disk,
             clock: Box::new(clock),
             layout: log.superblock().layout,
+            birth: log.superblock().birth,
+            limits: options.limits,
             read_only: options.read_only,
             cut,
             log: Mutex::new(log),
@@ -119,8 +126,9 @@ impl<D: BlockDevice> Store<D> {
     pub fn stat(&self) -> Stat {
         let log = self.log.lock();
         Stat {
-            keys: self.index.lock().len(),
-            live_bytes: log.segments.live(),
+            keys: log.segments.totals().keys,
+            live_bytes: log.segments.totals().live,
+            removals_unfinished: self.index.lock().cut_count() as u64,
             used_bytes: log.used_bytes(),
             free_bytes: log.free_bytes(),
             next_frame: log.point().number,

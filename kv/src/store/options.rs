@@ -1,5 +1,6 @@
 //! What `create` and `open` are told.
 
+use crate::format::INLINE_LEN_MAX;
 use uuid::Uuid;
 
 /// How a store is made.
@@ -14,14 +15,18 @@ pub struct CreateOptions {
     pub(crate) uuid: Option<Uuid>,
     pub(crate) block_size: Option<u32>,
     pub(crate) force: bool,
+    pub(crate) inline_max: u16,
 }
+
+/// The longest values that leaves hold themselves, unless `create` is told otherwise.
+const INLINE_MAX: u16 = 128;
 
 impl CreateOptions {
     /// A store with the defaults. The 64 bits of `seed` must be random: they tell this store from
     /// all others that were ever made on the device.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed, uuid: None, block_size: None, force: false }
+        Self { seed, uuid: None, block_size: None, force: false, inline_max: INLINE_MAX }
     }
 
     /// The store's name; by default made from the seed.
@@ -36,6 +41,14 @@ impl CreateOptions {
     #[must_use]
     pub const fn block_size(mut self, bytes: u32) -> Self {
         self.block_size = Some(bytes);
+        self
+    }
+
+    /// Values of up to so many bytes, at most 512, are kept in the index itself: reading them takes
+    /// no second look at the device, and its leaves are larger for it. By default 128.
+    #[must_use]
+    pub const fn inline_values(mut self, bytes: u16) -> Self {
+        self.inline_max = if bytes < INLINE_LEN_MAX { bytes } else { INLINE_LEN_MAX };
         self
     }
 
@@ -58,6 +71,43 @@ pub struct OpenOptions {
     pub(crate) seed: u64,
     pub(crate) read_only: bool,
     pub(crate) without_flush: bool,
+    pub(crate) limits: Limits,
+}
+
+/// What a store may take of memory, and how much replay may have to read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Keys in a delta.
+    pub(crate) delta_entries: usize,
+    /// Bytes of a delta.
+    pub(crate) delta_bytes: usize,
+    /// Bytes of the log that replay reads.
+    pub(crate) tail_bytes: u64,
+    /// Bytes of nodes in memory.
+    pub(crate) cache_bytes: usize,
+    /// Leaves that one step of a checkpoint reads, and nodes that it writes.
+    pub(crate) step_nodes: usize,
+    /// Cells in a node.
+    pub(crate) node_entries: usize,
+}
+
+impl Limits {
+    const GUEST: Self = Self {
+        delta_entries: 8 << 10,
+        delta_bytes: 3 << 20,
+        tail_bytes: 8 << 20,
+        cache_bytes: 8 << 20,
+        step_nodes: 64,
+        node_entries: usize::MAX,
+    };
+    const HOST: Self = Self {
+        delta_entries: 64 << 10,
+        delta_bytes: 32 << 20,
+        tail_bytes: 64 << 20,
+        cache_bytes: 256 << 20,
+        step_nodes: 256,
+        node_entries: usize::MAX,
+    };
 }
 
 impl OpenOptions {
@@ -65,7 +115,7 @@ impl OpenOptions {
     /// they tell what this mount writes from what a lost one wrote (`docs/design.md`, epochs).
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed, read_only: false, without_flush: false }
+        Self { seed, read_only: false, without_flush: false, limits: Limits::GUEST }
     }
 
     /// Only for reading: nothing is written or flushed, whatever the device allows.
@@ -80,6 +130,60 @@ impl OpenOptions {
     #[must_use]
     pub const fn without_flush(mut self, accept: bool) -> Self {
         self.without_flush = accept;
+        self
+    }
+
+    /// Memory as a host has it, and not a guest of 32 MiB: deltas of 65,536 keys and 32 MiB, 64 MiB
+    /// of log to replay, a cache of 256 MiB, and steps of 256 nodes.
+    #[must_use]
+    pub const fn for_host(mut self) -> Self {
+        self.limits = Limits::HOST;
+        self
+    }
+
+    /// A checkpoint begins when this many keys have changed. By default 8,192. There are two deltas,
+    /// and one commit can exceed this.
+    #[must_use]
+    pub const fn delta_entries(mut self, keys: usize) -> Self {
+        self.limits.delta_entries = keys;
+        self
+    }
+
+    /// A checkpoint begins when the changed keys take this many bytes. By default 3 MiB.
+    #[must_use]
+    pub const fn delta_bytes(mut self, bytes: usize) -> Self {
+        self.limits.delta_bytes = bytes;
+        self
+    }
+
+    /// A checkpoint begins when the log behind the last one has half as many bytes: so about this
+    /// much is read when the store is opened. By default 8 MiB.
+    #[must_use]
+    pub const fn tail_bytes(mut self, bytes: u64) -> Self {
+        self.limits.tail_bytes = bytes;
+        self
+    }
+
+    /// Bytes of the index that are kept in memory. By default 8 MiB.
+    #[must_use]
+    pub const fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.limits.cache_bytes = bytes;
+        self
+    }
+
+    /// Leaves that one step of a checkpoint reads, and nodes that it writes, about; at least 1. By
+    /// default 64. This bounds what one call does, and the memory that it takes.
+    #[must_use]
+    pub const fn step_nodes(mut self, nodes: usize) -> Self {
+        self.limits.step_nodes = if nodes > 0 { nodes } else { 1 };
+        self
+    }
+
+    /// Keys in a node of the index, at least 3; by default as many as fit. Few make a high tree of
+    /// many small nodes, which is good for tests and for nothing else.
+    #[must_use]
+    pub const fn node_entries(mut self, keys: usize) -> Self {
+        self.limits.node_entries = if keys > 3 { keys } else { 3 };
         self
     }
 }

@@ -2,11 +2,13 @@
 
 use super::Store;
 use super::digest::DictionaryDigest;
+use super::look::Walk;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key::{IndexKey, Subtree};
-use crate::index::{Entry as Value, Found, Index};
+use crate::format::node::{LeafEntry, LeafValue};
+use crate::index::{Entry as Value, Found};
 use crate::key::Key;
 use crate::log;
 use crate::traits::{Digest, Entry, Kind, KvRead};
@@ -15,29 +17,41 @@ use alloc::vec::Vec;
 impl<D: BlockDevice> Store<D> {
     /// The value that the index has for `key`.
     fn value(&self, key: &Key) -> Result<Value, Error> {
-        match self.index.lock().find(key) {
+        match self.find(key)? {
             Found::Value(value) => Ok(value),
             Found::Dictionary => Err(Error::ValueExpected(key.clone())),
             Found::BelowValue(_) | Found::Nothing => Err(Error::NotFound(key.clone())),
         }
     }
 
-    /// The bytes of a value, from its record.
-    pub(super) fn fetch(&self, key: &IndexKey, value: &Value) -> Result<Vec<u8>, Error> {
-        log::fetch(&self.disk, &self.layout, value.record, key.as_bytes(), value.sequence)
+    /// The bytes of a value, from the index or from its record.
+    pub(super) fn fetch(&self, key: &[u8], value: &LeafEntry<'_>) -> Result<Vec<u8>, Error> {
+        match value.value {
+            LeafValue::Inline { bytes, .. } => Ok(bytes.to_vec()),
+            LeafValue::Record { record, .. } => {
+                log::fetch(&self.disk, &self.layout, record, key, value.sequence)
+            }
+        }
     }
 
-    /// Every value below a dictionary, as of now.
-    pub(super) fn values_below(&self, key: &Key) -> Vec<(IndexKey, Value)> {
+    /// What `each` makes of the entries of a dictionary behind the name `after`.
+    fn entries<R>(
+        &self,
+        key: &Key,
+        after: Option<&[u8]>,
+        mut each: impl FnMut(&mut Entries<'_, '_, D>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         let below = Subtree::of(key);
-        let index = self.index.lock();
-        index.range(&below.from, &below.to).map(|(key, value)| (key.clone(), *value)).collect()
+        let from = after.map_or_else(|| below.from.clone(), |name| below.behind(name));
+        self.walk((&from, &below.to), |walk| {
+            each(&mut Entries { walk, dictionary: key, below: &below })
+        })
     }
 }
 
 impl<D: BlockDevice> KvRead for Store<D> {
     fn exists(&self, key: &Key) -> Result<Option<Kind>, Error> {
-        Ok(match self.index.lock().find(key) {
+        Ok(match self.find(key)? {
             Found::Value(_) => Some(Kind::Value),
             Found::Dictionary => Some(Kind::Dictionary),
             Found::BelowValue(_) | Found::Nothing => None,
@@ -46,7 +60,7 @@ impl<D: BlockDevice> KvRead for Store<D> {
 
     fn get(&self, key: &Key) -> Result<Vec<u8>, Error> {
         let value = self.value(key)?;
-        self.fetch(&IndexKey::path(key), &value)
+        self.fetch(IndexKey::path(key).as_bytes(), &value.as_leaf())
     }
 
     fn get_partial(&self, key: &Key, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
@@ -66,79 +80,95 @@ impl<D: BlockDevice> KvRead for Store<D> {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, Error> {
-        let index = self.index.lock();
-        expect_dictionary(&index, key)?;
-        entries(&index, key, after).take(limit).map(|entry| entry.map(|(entry, _)| entry)).collect()
+        self.entries(key, after, |entries| {
+            let mut page = Vec::new();
+            while page.len() < limit {
+                match entries.next()? {
+                    Some((entry, _)) => page.push(entry),
+                    None => break,
+                }
+            }
+            if page.is_empty() {
+                expect_dictionary(&entries.walk.find(key)?, key)?;
+            }
+            Ok(page)
+        })
     }
 
     fn size(&self, key: &Key) -> Result<u64, Error> {
-        let index = self.index.lock();
-        match index.find(key) {
+        let Subtree { from, to } = Subtree::of(key);
+        self.walk((&from, &to), |walk| match walk.find(key)? {
             Found::Value(value) => Ok(value.size),
             Found::Dictionary => {
-                let below = Subtree::of(key);
-                let sizes = index.range(&below.from, &below.to).map(|(_, value)| value.size);
-                Ok(sizes.fold(0, u64::saturating_add))
+                let mut size = 0u64;
+                while let Some(row) = walk.next()? {
+                    size = size.saturating_add(row.entry.size());
+                }
+                Ok(size)
             }
             Found::BelowValue(_) | Found::Nothing => Err(Error::NotFound(key.clone())),
-        }
+        })
     }
 
     fn last_modified(&self, key: &Key) -> Result<Timestamp, Error> {
-        let index = self.index.lock();
-        match index.find(key) {
+        self.entries(key, None, |entries| match entries.walk.find(key)? {
             Found::Value(value) => Ok(value.modified),
             Found::Dictionary => {
                 let mut newest = Timestamp::default();
-                for entry in entries(&index, key, None) {
-                    newest = entry?.1.map_or(newest, |value| newest.max(value.modified));
+                while let Some((_, modified)) = entries.next()? {
+                    newest = modified.map_or(newest, |modified| newest.max(modified));
                 }
                 Ok(newest)
             }
             Found::BelowValue(_) | Found::Nothing => Err(Error::NotFound(key.clone())),
-        }
+        })
     }
 
     fn digest(&self, key: &Key) -> Result<Digest, Error> {
-        // Records are never overwritten while the store is open, so the values that are listed now
-        // can be read later: the digest is of this moment.
-        let values = match self.exists(key)? {
-            None => return Err(Error::NotFound(key.clone())),
-            Some(Kind::Value) => return Ok(super::digest::of_value(&self.get(key)?)),
-            Some(Kind::Dictionary) => self.values_below(key),
-        };
-        let mut digest = DictionaryDigest::new(key);
-        for (encoded, value) in values {
-            let bytes = self.fetch(&encoded, &value)?;
-            digest.add(&encoded.to_key(), &bytes);
-        }
-        Ok(digest.finish())
+        let Subtree { from, to } = Subtree::of(key);
+        self.walk((&from, &to), |walk| match walk.find(key)? {
+            Found::Value(value) => {
+                let bytes = self.fetch(IndexKey::path(key).as_bytes(), &value.as_leaf())?;
+                Ok(super::digest::of_value(&bytes))
+            }
+            Found::Dictionary => {
+                let mut digest = DictionaryDigest::new(key);
+                while let Some(row) = walk.next()? {
+                    let bytes = self.fetch(row.key, &row.entry)?;
+                    digest.add(&IndexKey::from_checked(row.key).to_key(), &bytes);
+                }
+                Ok(digest.finish())
+            }
+            Found::BelowValue(_) | Found::Nothing => Err(Error::NotFound(key.clone())),
+        })
     }
 }
 
-fn expect_dictionary(index: &Index, key: &Key) -> Result<(), Error> {
-    match index.find(key) {
+fn expect_dictionary(found: &Found, key: &Key) -> Result<(), Error> {
+    match found {
         Found::Dictionary => Ok(()),
         Found::Value(_) => Err(Error::DictionaryExpected(key.clone())),
         Found::BelowValue(_) | Found::Nothing => Err(Error::NotFound(key.clone())),
     }
 }
 
-/// The entries of a dictionary behind the name `after`, in key order; with the value, if it is
-/// one. What is below a sub-dictionary is skipped by one seek.
-fn entries(
-    index: &Index,
-    key: &Key,
-    after: Option<&[u8]>,
-) -> impl Iterator<Item = Result<(Entry, Option<Value>), Error>> {
-    let below = Subtree::of(key);
-    let mut from = after.map_or_else(|| below.from.clone(), |name| below.behind(name));
-    core::iter::from_fn(move || {
-        let (found, value) = index.range(&from, below.to.as_slice().max(&from)).next()?;
-        let (name, goes_on) = below.name_of(found);
-        from = below.behind(&name);
+/// The entries of a dictionary in key order. What is below a sub-dictionary is left out by one seek.
+struct Entries<'a, 'w, D> {
+    walk: &'a mut Walk<'w, D>,
+    dictionary: &'a Key,
+    below: &'a Subtree,
+}
+
+impl<D: BlockDevice> Entries<'_, '_, D> {
+    /// The next entry; with the time, if it is a value.
+    fn next(&mut self) -> Result<Option<(Entry, Option<Timestamp>)>, Error> {
+        let Some(row) = self.walk.next()? else { return Ok(None) };
+        let (name, goes_on) = self.below.name_of(&IndexKey::from_checked(row.key));
+        let modified = (!goes_on).then_some(row.entry.modified);
+        if goes_on {
+            self.walk.skip_to(&self.below.behind(&name));
+        }
         let kind = if goes_on { Kind::Dictionary } else { Kind::Value };
-        let entry = key.join(name).map(|key| (Entry { key, kind }, (!goes_on).then_some(*value)));
-        Some(entry.map_err(Error::from))
-    })
+        Ok(Some((Entry { key: self.dictionary.join(name)?, kind }, modified)))
+    }
 }

@@ -10,10 +10,10 @@ use super::info::Cut;
 use super::options::OpenOptions;
 use super::seed::mix;
 use crate::device::{BlockDevice, Flush, Geometry};
-use crate::error::Error;
+use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::superblock::Superblock;
-use crate::index::Index;
-use crate::log::{self, Disk, Log, Segments, superblocks};
+use crate::index::{Cache, Index};
+use crate::log::{self, Disk, Log, Replayed, Segments, superblocks};
 
 /// What was found on the device.
 pub(super) struct Recovered {
@@ -22,19 +22,37 @@ pub(super) struct Recovered {
     pub(super) cut: Option<Cut>,
 }
 
-/// Opens in four steps: the newest superblock, the tail behind it, what lies beyond the tail's end,
-/// and a flush.
+/// Opens in five steps: the newest superblock, its table, the tail, what lies beyond the tail's end,
+/// and a flush. Of the tree nothing is read.
 pub(super) fn recover<D: BlockDevice>(
     disk: &Disk<D>,
     options: &OpenOptions,
 ) -> Result<Recovered, Error> {
-    let newest = superblocks::read(disk)?;
+    let superblocks::Found { newest, slot_lost } = superblocks::read(disk)?;
     let superblock = &newest.superblock;
     check_supported(superblock, disk.geometry(), options)?;
-    let mut segments = Segments::new(superblock.layout);
-    let mut index = Index::default();
-    let end = log::replay(disk, &newest, &mut segments, |segments, change| {
-        apply(&mut index, segments, change);
+    if slot_lost {
+        log::look_for_newer(disk, &newest)?;
+    }
+    let layout = superblock.layout;
+    let table = log::read_table(disk, superblock)?;
+    let counted = table.as_ref().map_or(0, |table| table.counted);
+    let mut segments =
+        table.map_or_else(|| Segments::new(layout), |table| Segments::from_table(layout, &table));
+    check_index_open(superblock, &segments)?;
+    let cache = Cache::new(options.limits.cache_bytes, layout.node_len_max());
+    let mut index = Index::new(superblock.tree, cache);
+    let frozen = superblock.frozen;
+    let end = log::replay(disk, &newest, &mut segments, |segments, group| {
+        let Replayed { changes, len, end } = group;
+        let number = end.number.saturating_sub(1);
+        for change in changes {
+            apply(&mut index, (number > counted).then_some(&mut *segments), &layout, change);
+        }
+        index.add_log_len(len);
+        if number == frozen {
+            index.freeze(end);
+        }
     })?;
     let beyond = log::look_beyond(disk, &newest, &segments, &end)?;
     let cut = (beyond > 0).then(|| Cut {
@@ -50,6 +68,16 @@ pub(super) fn recover<D: BlockDevice>(
     let epoch = mix(options.seed, end.number ^ end.epoch.rotate_left(32));
     let log = Log::new(newest, end, segments, epoch, cut.is_some());
     Ok(Recovered { log, index, cut })
+}
+
+/// New nodes go behind others, or to a new segment.
+fn check_index_open(superblock: &Superblock, segments: &Segments) -> Result<(), Error> {
+    let open = superblock.index_open.map(|place| place.segment);
+    if open.is_none_or(|segment| segments.is_index(segment)) {
+        return Ok(());
+    }
+    let at = superblock.table.map_or(0, |table| table.at);
+    Err(Corruption { part: Part::Table, at, fault: Fault::Field("use") }.into())
 }
 
 fn check_supported(

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::format::UNFLUSHED_MAX;
 use crate::format::index_key::{IndexKey, Subtree};
 use crate::format::record::{Operation, Replaced, record_len};
-use crate::index::{Entry, Found, Index};
+use crate::index::{Entry, Found};
 use crate::key::Key;
 use crate::log::{Log, Pending, Reserve};
 use alloc::vec::Vec;
@@ -30,8 +30,12 @@ enum Moved {
 }
 
 /// Where `source` goes; `None` if that is where it is.
-pub(super) fn resolve(index: &Index, source: &Key, dest: &Key) -> Result<Option<Move>, Error> {
-    let found = index.find(source);
+pub(super) fn resolve(
+    find: impl Fn(&Key) -> Result<Found, Error>,
+    source: &Key,
+    dest: &Key,
+) -> Result<Option<Move>, Error> {
+    let found = find(source)?;
     if matches!(found, Found::Nothing | Found::BelowValue(_)) {
         return Err(Error::NotFound(source.clone()));
     }
@@ -41,14 +45,14 @@ pub(super) fn resolve(index: &Index, source: &Key, dest: &Key) -> Result<Option<
     if dest.starts_with(source) {
         return Err(Error::RenameSourcePrefix { source: source.clone(), dest: dest.clone() });
     }
-    let target = match (index.find(dest), source.basename()) {
+    let target = match (find(dest)?, source.basename()) {
         (Found::Dictionary, Some(name)) => dest.join(name)?,
         _ => dest.clone(),
     };
     if target == *source {
         return Ok(None);
     }
-    let what = match (found, index.find(&target)) {
+    let what = match (found, find(&target)?) {
         (_, Found::BelowValue(above)) => return Err(Error::DictionaryExpected(above)),
         (Found::Value(entry), Found::Nothing) => Moved::Value { entry, over: None },
         (Found::Value(entry), Found::Value(over)) => Moved::Value { entry, over: Some(over) },
@@ -78,20 +82,20 @@ impl<D: BlockDevice> Store<D> {
         let (removal, copies) = match &moved.what {
             Moved::Value { entry, over } => {
                 let operation = Operation::Remove { key: old.as_bytes() };
-                let replaced = log.segments.replaced(entry.record);
-                let over = over.and_then(|over| log.segments.replaced(over.record));
+                let replaced = Some(entry.replaced(&self.layout, old.as_bytes()));
                 let to = IndexKey::path(&moved.target);
-                let copy = Copied { from: old.clone(), to, entry: *entry, replaced: over };
+                let over = over.as_ref().map(|over| over.replaced(&self.layout, to.as_bytes()));
+                let copy = Copied { from: old.clone(), to, entry: entry.clone(), replaced: over };
                 (Pending { operation, modified: None, replaced }, [copy].into())
             }
             Moved::Dictionary => {
                 let operation = Operation::RemoveRange { from: &below.from, to: &below.to };
-                let copies = self.copies(source, &moved.target)?;
+                let copies = self.copies(log, source, &moved.target)?;
                 (Pending { operation, modified: None, replaced: None }, copies)
             }
         };
-        check_group(log, &copies)?;
-        let values = copies.iter().map(|copy| self.fetch(&copy.from, &copy.entry));
+        let values =
+            copies.iter().map(|copy| self.fetch(copy.from.as_bytes(), &copy.entry.as_leaf()));
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let sets = copies.iter().zip(&values).map(|(copy, value)| Pending {
             operation: Operation::Set { key: copy.to.as_bytes(), value },
@@ -102,31 +106,27 @@ impl<D: BlockDevice> Store<D> {
         self.commit(log, &operations, Reserve::Keep)
     }
 
-    /// Everything below `source`, with its key below `target`.
-    fn copies(&self, source: &Key, target: &Key) -> Result<Vec<Copied>, Error> {
-        let values = self.values_below(source).into_iter();
-        let copies = values.filter_map(|(from, entry)| {
-            let to = from.to_key().rebase(source, target)?;
-            let to = to.map(|key| IndexKey::path(&key)).map_err(Error::from);
-            Some(to.map(|to| Copied { from, to, entry, replaced: None }))
-        });
-        copies.collect()
+    /// Everything below `source`, with its key below `target`, if a group of this store can hold it.
+    fn copies(&self, log: &Log, source: &Key, target: &Key) -> Result<Vec<Copied>, Error> {
+        let Subtree { from, to } = Subtree::of(source);
+        self.walk((&from, &to), |walk| {
+            let (mut copies, mut size) = (Vec::new(), 0u64);
+            while let Some(row) = walk.next()? {
+                let from = IndexKey::from_checked(row.key);
+                let Some(to) = from.to_key().rebase(source, target) else { continue };
+                let to = IndexKey::path(&to?);
+                let entry = Entry::from_leaf(&row.entry);
+                let limit = log.value_len_max(to.as_bytes().len());
+                if entry.size > limit {
+                    return Err(Error::TooLarge { size: entry.size, limit });
+                }
+                size = size.saturating_add(record_len(to.as_bytes().len(), entry.size, true));
+                if size > UNFLUSHED_MAX {
+                    return Err(Error::TooLarge { size, limit: UNFLUSHED_MAX });
+                }
+                copies.push(Copied { from, to, entry, replaced: None });
+            }
+            Ok(copies)
+        })
     }
-}
-
-/// Refuses what no group of this store can hold, before the values are read.
-fn check_group(log: &Log, copies: &[Copied]) -> Result<(), Error> {
-    let mut size = 0u64;
-    for copy in copies {
-        let key_len = copy.to.as_bytes().len();
-        let limit = log.value_len_max(key_len);
-        if copy.entry.size > limit {
-            return Err(Error::TooLarge { size: copy.entry.size, limit });
-        }
-        size = size.saturating_add(record_len(key_len, copy.entry.size, true));
-    }
-    if size > UNFLUSHED_MAX {
-        return Err(Error::TooLarge { size, limit: UNFLUSHED_MAX });
-    }
-    Ok(())
 }

@@ -18,13 +18,15 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 impl<D: BlockDevice> Store<D> {
-    /// The right to write: nobody else writes while it is held.
+    /// The right to write: nobody else writes while it is held. What earlier writes have paid for
+    /// is done first.
     pub(super) fn writer(&self) -> Result<Guard<'_, Log>, Error> {
         if self.read_only {
             return Err(Error::ReadOnly);
         }
-        let log = self.log.lock();
+        let mut log = self.log.lock();
         log.check()?;
+        self.maintain(&mut log)?;
         Ok(log)
     }
 
@@ -35,17 +37,19 @@ impl<D: BlockDevice> Store<D> {
         operations: &[Pending<'_>],
         reserve: Reserve,
     ) -> Result<(), Error> {
-        let changes = log.append(&self.disk, self.clock.now(), operations, reserve)?;
+        let (changes, len) = log.append(&self.disk, self.clock.now(), operations, reserve)?;
         let mut index = self.index.lock();
+        self.pay(&mut index, changes.len());
         for change in changes {
-            apply(&mut index, &mut log.segments, change);
+            apply(&mut index, Some(&mut log.segments), &self.layout, change);
         }
+        index.add_log_len(len);
         Ok(())
     }
 
     /// What `key` holds now, if it may be given a value.
     fn settable(&self, key: &Key) -> Result<Option<Entry>, Error> {
-        match self.index.lock().find(key) {
+        match self.find(key)? {
             Found::Value(entry) => Ok(Some(entry)),
             Found::Nothing => Ok(None),
             Found::Dictionary => Err(Error::ValueExpected(key.clone())),
@@ -62,7 +66,7 @@ impl<D: BlockDevice> Store<D> {
         old: Option<Entry>,
         modified: Option<Timestamp>,
     ) -> Result<(), Error> {
-        let replaced = old.and_then(|old| log.segments.replaced(old.record));
+        let replaced = old.map(|old| old.replaced(&self.layout, key.as_bytes()));
         let operation = Operation::Set { key: key.as_bytes(), value };
         self.commit(log, &[Pending { operation, modified, replaced }], Reserve::Keep)
     }
@@ -87,12 +91,12 @@ impl<D: BlockDevice> KvWrite for Store<D> {
         let mut log = self.writer()?;
         let old = self.settable(key)?;
         let key = IndexKey::path(key);
-        let size = old.map_or(0, |old| old.size);
+        let size = old.as_ref().map_or(0, |old| old.size);
         let start = offset.min(size);
         let end = start.saturating_add(data.len() as u64);
         check_size(&log, &key, size.max(end))?;
         let mut value = match &old {
-            Some(old) => self.fetch(&key, old)?,
+            Some(old) => self.fetch(key.as_bytes(), &old.as_leaf())?,
             None => Vec::new(),
         };
         let start = usize::try_from(start).unwrap_or(value.len());
@@ -119,15 +123,15 @@ impl<D: BlockDevice> KvWrite for Store<D> {
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
         let mut log = self.writer()?;
-        let found = self.index.lock().find(key);
+        let found = self.find(key)?;
         let (encoded, below) = (IndexKey::path(key), Subtree::of(key));
         let (operation, replaced) = match found {
             Found::Value(old) => {
                 let operation = Operation::Remove { key: encoded.as_bytes() };
-                (operation, log.segments.replaced(old.record))
+                (operation, Some(old.replaced(&self.layout, encoded.as_bytes())))
             }
             Found::Dictionary
-                if self.index.lock().range(&below.from, &below.to).next().is_some() =>
+                if self.look(|index, pins| index.any_between(&below.from, &below.to, pins))? =>
             {
                 (Operation::RemoveRange { from: &below.from, to: &below.to }, None)
             }
@@ -138,7 +142,7 @@ impl<D: BlockDevice> KvWrite for Store<D> {
 
     fn rename(&self, source: &Key, dest: &Key) -> Result<(), Error> {
         let mut log = self.writer()?;
-        let resolved = rename::resolve(&self.index.lock(), source, dest)?;
+        let resolved = rename::resolve(|key| self.find(key), source, dest)?;
         match resolved {
             Some(moved) => self.move_to(&mut log, source, &moved),
             None => Ok(()),

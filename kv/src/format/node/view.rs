@@ -1,0 +1,193 @@
+//! A node as it lies on the disk: searched in place.
+//!
+//! Invariants of a [`Node`]: its check fits; it lies where it says, in this store, at this level;
+//! every cell is within it, with a key of possible length and a payload of possible length. Whether
+//! keys ascend, `verify` looks; a search in cells out of order finds something else, no more.
+
+use super::leaf::LeafEntry;
+use crate::error::Fault;
+use crate::format::bytes::Reader;
+use crate::format::check::check;
+use crate::format::index_key::RANGE_END_LEN_MAX;
+use crate::format::pointer::Pointer;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+/// Bytes of a node's header; the common prefix follows.
+pub(super) const HEADER_LEN: usize = 32;
+pub(super) const MAGIC: [u8; 4] = *b"NrNo";
+pub(super) const CHECKED_FROM: usize = 8;
+pub(super) const SLOT_LEN: usize = 2;
+/// Bytes of a cell without its key and payload.
+pub(super) const CELL_LEN: usize = 2;
+
+/// The levels of the highest tree: more than 2⁶⁴ entries have.
+pub(crate) const LEVEL_MAX: u8 = 63;
+
+/// A node, as it lies on the disk.
+#[derive(Debug)]
+pub(crate) struct Node {
+    bytes: Vec<u8>,
+    at: u64,
+    level: u8,
+    count: usize,
+    prefix_len: usize,
+    /// Where the last cell ends.
+    end: usize,
+}
+
+impl Node {
+    /// The node in `bytes`, which were read from where `pointer` leads.
+    pub(crate) fn open(
+        bytes: Vec<u8>,
+        pointer: Pointer,
+        birth: u64,
+        level: u8,
+    ) -> Result<Self, Fault> {
+        let mut reader = Reader::new(&bytes);
+        if reader.array()? != MAGIC {
+            return Err(Fault::Magic);
+        }
+        let stored = reader.u32()?;
+        let covered = bytes.get(CHECKED_FROM..).unwrap_or_default();
+        if stored != pointer.check || check(covered) != stored {
+            return Err(Fault::Check);
+        }
+        if reader.u64()? != birth || reader.u64()? != pointer.at {
+            return Err(Fault::Field("place"));
+        }
+        if reader.u8()? != level || reader.u8()? != 0 {
+            return Err(Fault::Field("level"));
+        }
+        let [count, prefix_len, end] =
+            [reader.u16()?, reader.u16()?, reader.u16()?].map(usize::from);
+        let node = Self { bytes, at: pointer.at, level, count, prefix_len, end };
+        node.check_cells()?;
+        Ok(node)
+    }
+
+    fn check_cells(&self) -> Result<(), Fault> {
+        let damaged = Fault::Field("cells");
+        let cells_from = self.slot_at(self.count);
+        if self.count == 0 || self.end > self.bytes.len() || cells_from > self.end {
+            return Err(damaged);
+        }
+        let mut start = cells_from;
+        for index in 0..self.count {
+            let (found, end) = (self.cell_at(index), self.cell_end(index));
+            let cell = self.bytes.get(found..end).filter(|_| found == start).ok_or(damaged)?;
+            let mut reader = Reader::new(cell);
+            let suffix_len = usize::from(reader.u16()?);
+            reader.take(suffix_len)?;
+            if self.prefix_len.saturating_add(suffix_len) > RANGE_END_LEN_MAX {
+                return Err(Fault::Field("key length"));
+            }
+            if self.level == 0 {
+                self.entry(index)?;
+            } else if self.payload(index).len() != Pointer::LEN {
+                return Err(damaged);
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// The first byte on the device.
+    pub(crate) const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// 0 for a leaf.
+    pub(crate) const fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Cells in the node, at least 1.
+    pub(crate) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Appends the key of a cell to `key`.
+    pub(crate) fn put_key(&self, index: usize, key: &mut Vec<u8>) {
+        key.extend_from_slice(self.prefix());
+        key.extend_from_slice(self.suffix(index));
+    }
+
+    /// The key of a cell.
+    pub(crate) fn key(&self, index: usize) -> Vec<u8> {
+        let (prefix, suffix) = (self.prefix(), self.suffix(index));
+        let mut key = Vec::with_capacity(prefix.len().saturating_add(suffix.len()));
+        self.put_key(index, &mut key);
+        key
+    }
+
+    /// The cell of this key, or the one that it would come before.
+    pub(crate) fn search(&self, key: &[u8]) -> Result<usize, usize> {
+        let prefix = self.prefix();
+        let head = key.get(..prefix.len()).unwrap_or(key);
+        let rest = match head.cmp(prefix) {
+            Ordering::Less => return Err(0),
+            Ordering::Greater => return Err(self.count),
+            Ordering::Equal => key.get(prefix.len()..).unwrap_or_default(),
+        };
+        let (mut from, mut to) = (0usize, self.count);
+        while from < to {
+            let middle = from.midpoint(to);
+            match self.suffix(middle).cmp(rest) {
+                Ordering::Less => from = middle.saturating_add(1),
+                Ordering::Greater => to = middle,
+                Ordering::Equal => return Ok(middle),
+            }
+        }
+        Err(from)
+    }
+
+    /// The cell of a branch below which `key` is, if it is anywhere.
+    pub(crate) fn child_of(&self, key: &[u8]) -> usize {
+        self.search(key).unwrap_or_else(|behind| behind.saturating_sub(1))
+    }
+
+    /// Where a cell of a branch leads.
+    pub(crate) fn child(&self, index: usize) -> Result<Pointer, Fault> {
+        Pointer::read(&mut Reader::new(self.payload(index)))
+    }
+
+    /// The entry in a cell of a leaf.
+    pub(crate) fn entry(&self, index: usize) -> Result<LeafEntry<'_>, Fault> {
+        LeafEntry::decode(self.payload(index))
+    }
+
+    pub(crate) fn payload(&self, index: usize) -> &[u8] {
+        self.split_cell(index).1
+    }
+
+    fn prefix(&self) -> &[u8] {
+        let end = HEADER_LEN.saturating_add(self.prefix_len);
+        self.bytes.get(HEADER_LEN..end).unwrap_or_default()
+    }
+
+    fn suffix(&self, index: usize) -> &[u8] {
+        self.split_cell(index).0
+    }
+
+    fn split_cell(&self, index: usize) -> (&[u8], &[u8]) {
+        let cell = self.bytes.get(self.cell_at(index)..self.cell_end(index)).unwrap_or_default();
+        let (len, rest) = cell.split_first_chunk().unwrap_or((&[0; CELL_LEN], &[]));
+        rest.split_at_checked(usize::from(u16::from_le_bytes(*len))).unwrap_or_default()
+    }
+
+    const fn slot_at(&self, index: usize) -> usize {
+        let slots = HEADER_LEN.saturating_add(self.prefix_len);
+        slots.saturating_add(index.saturating_mul(SLOT_LEN))
+    }
+
+    fn cell_at(&self, index: usize) -> usize {
+        let slot = self.bytes.get(self.slot_at(index)..).and_then(|rest| rest.first_chunk());
+        slot.map_or(self.end, |slot| usize::from(u16::from_le_bytes(*slot)))
+    }
+
+    fn cell_end(&self, index: usize) -> usize {
+        let next = index.saturating_add(1);
+        if next < self.count { self.cell_at(next) } else { self.end }
+    }
+}

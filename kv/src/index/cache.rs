@@ -1,0 +1,81 @@
+//! Nodes in memory, as they lie on the disk.
+//!
+//! Invariants:
+//! - A node is named by its place and its check, so what is found is what the pointer means, even
+//!   if something else lay there before.
+//! - Nodes are proven before they come here.
+//! - There are never more than the limit allows, each counted as the largest one.
+
+use crate::format::node::Node;
+use crate::format::pointer::Pointer;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Nodes that compete for room: those whose places hash alike.
+const WAYS: usize = 8;
+
+#[derive(Debug)]
+struct Slot {
+    pointer: Pointer,
+    node: Arc<Node>,
+    /// It was asked for since the last time that a node had to go.
+    used: bool,
+}
+
+/// A cache of nodes.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    sets: Vec<Vec<Slot>>,
+    ways: usize,
+}
+
+impl Cache {
+    /// A cache of at most `bytes`, for nodes of at most `node_len`.
+    pub(crate) fn new(bytes: usize, node_len: u32) -> Self {
+        let nodes = bytes / (node_len as usize).max(1);
+        let ways = nodes.min(WAYS);
+        let mut sets = Vec::new();
+        sets.resize_with((nodes / WAYS).max(1), Vec::new);
+        Self { sets, ways }
+    }
+
+    pub(super) fn get(&mut self, pointer: Pointer) -> Option<Arc<Node>> {
+        let slot = self.set(pointer)?.iter_mut().find(|slot| slot.pointer == pointer)?;
+        slot.used = true;
+        Some(Arc::clone(&slot.node))
+    }
+
+    pub(crate) fn insert(&mut self, pointer: Pointer, node: Arc<Node>) {
+        let ways = self.ways;
+        let Some(set) = self.set(pointer) else { return };
+        if ways == 0 || set.iter().any(|slot| slot.pointer == pointer) {
+            return;
+        }
+        if set.len() >= ways {
+            // Branches stay longer than leaves: every descent passes them.
+            let goes = set.iter().enumerate().min_by_key(|(_, s)| (s.node.level(), s.used));
+            let goes = goes.map_or(0, |(index, _)| index);
+            set.remove(goes);
+            for slot in set.iter_mut() {
+                slot.used = false;
+            }
+        }
+        set.push(Slot { pointer, node, used: true });
+    }
+
+    /// Drops a node that nothing will ask for any more.
+    pub(super) fn remove(&mut self, pointer: Pointer) {
+        if let Some(set) = self.set(pointer) {
+            set.retain(|slot| slot.pointer != pointer);
+        }
+    }
+
+    fn set(&mut self, pointer: Pointer) -> Option<&mut Vec<Slot>> {
+        // Fibonacci hashing; neighbours on the disk go to different sets.
+        let name = pointer.at ^ u64::from(pointer.check) << 32;
+        let hash = (name >> 9 ^ name << 55).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let count = self.sets.len() as u64;
+        let set = ((u128::from(hash) * u128::from(count)) >> 64) as u64;
+        self.sets.get_mut(usize::try_from(set).unwrap_or(0))
+    }
+}

@@ -1,0 +1,236 @@
+//! Rows in key order, a leaf at a time.
+
+use super::cursor::{Pins, Stop};
+use super::delta::{Delta, Point};
+use super::sources::{Index, Memory, State};
+use crate::clock::Timestamp;
+use crate::error::{Corruption, Part};
+use crate::format::index_key::IndexKey;
+use crate::format::node::{LeafEntry, LeafValue, Node};
+use crate::format::pointer::Pointer;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::iter::Peekable;
+use core::ops::Range;
+
+/// Rows in a chunk, if so many are in memory only.
+const ROWS_MAX: usize = 256;
+
+/// Where a row is among the bytes of a chunk.
+#[derive(Clone, Debug)]
+struct Place {
+    key: Range<usize>,
+    sequence: u64,
+    modified: Timestamp,
+    value: Value,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Inline { bytes: Range<usize>, timed: bool },
+    Record { size: u64, record: Pointer },
+}
+
+/// A key that has a value, with what the index holds for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) entry: LeafEntry<'a>,
+}
+
+/// Copies of the rows of one leaf and of what memory has among them.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    bytes: Vec<u8>,
+    rows: Vec<Place>,
+    /// Where the next chunk begins; `None` if nothing follows.
+    pub(crate) next: Option<Vec<u8>>,
+}
+
+impl Chunk {
+    /// Empty, with the first chunk to come from `from` on.
+    pub(crate) fn before(from: &[u8]) -> Self {
+        Self { next: Some(from.to_vec()), ..Self::default() }
+    }
+
+    pub(crate) fn row(&self, index: usize) -> Option<Row<'_>> {
+        let Place { key, sequence, modified, value } = self.rows.get(index)?;
+        let value = match value {
+            Value::Inline { bytes, timed } => {
+                LeafValue::Inline { bytes: self.bytes.get(bytes.clone())?, timed: *timed }
+            }
+            Value::Record { size, record } => LeafValue::Record { size: *size, record: *record },
+        };
+        let entry = LeafEntry { sequence: *sequence, modified: *modified, value };
+        Some(Row { key: self.bytes.get(key.clone())?, entry })
+    }
+
+    /// The first row whose key is not below `key`.
+    pub(crate) fn position(&self, key: &[u8]) -> usize {
+        self.rows.partition_point(|row| self.bytes.get(row.key.clone()).is_some_and(|k| k < key))
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.rows.clear();
+        self.next = None;
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        start..self.bytes.len()
+    }
+
+    fn push(&mut self, key: &[u8], entry: &LeafEntry<'_>) {
+        let key = self.put(key);
+        let value = match entry.value {
+            LeafValue::Inline { bytes, timed } => Value::Inline { bytes: self.put(bytes), timed },
+            LeafValue::Record { size, record } => Value::Record { size, record },
+        };
+        let LeafEntry { sequence, modified, .. } = *entry;
+        self.rows.push(Place { key, sequence, modified, value });
+    }
+}
+
+impl Index {
+    /// Fills `chunk` with the next rows from `from` on and below `to`: at least one, or none up to
+    /// where the next chunk begins.
+    pub(crate) fn fill(
+        &mut self,
+        chunk: &mut Chunk,
+        from: &[u8],
+        to: &[u8],
+        pins: &Pins,
+    ) -> Result<(), Stop> {
+        chunk.clear();
+        let (memory, mut tree) = self.split(pins);
+        let mut seen = from;
+        while let Some((_, end)) = memory.cut_of(seen) {
+            seen = end;
+        }
+        let mut end = None;
+        if seen < to {
+            tree.seek(seen)?;
+            end = tree.leaf_end().filter(|end| **end < *to);
+        }
+        let mut cells = Cells { leaf: None, cell: 0, key: Vec::new() };
+        if let Some((leaf, cell)) = tree.leaf().filter(|_| seen < to) {
+            cells = Cells { leaf: Some(leaf), cell: *cell, key: Vec::new() };
+        }
+        cells.settle(memory, to);
+        let states = states(memory, from, end.as_deref().unwrap_or(to));
+        merge(chunk, states, cells, memory, to)?;
+        if chunk.next.is_none() {
+            chunk.next = end;
+        }
+        // In a tree out of order a walk would run in circles.
+        if chunk.next.as_deref().is_some_and(|next| next <= from) {
+            return Err(tree.out_of_order());
+        }
+        Ok(())
+    }
+}
+
+/// Puts rows of both into `chunk`, in key order; where both have the key, of the states.
+fn merge<'a>(
+    chunk: &mut Chunk,
+    mut states: States<'a, impl Iterator<Item = KeyPoint<'a>>>,
+    mut cells: Cells<'_>,
+    memory: Memory<'_>,
+    to: &[u8],
+) -> Result<(), Stop> {
+    loop {
+        let order = match (states.peek(), cells.leaf) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((key, _)), Some(_)) => key.as_bytes().cmp(&cells.key),
+        };
+        if order != Ordering::Greater {
+            let Some((key, entry)) = states.next() else { return Ok(()) };
+            if chunk.rows.len() >= ROWS_MAX {
+                chunk.next = Some(key.as_bytes().to_vec());
+                return Ok(());
+            }
+            if let Some(entry) = entry {
+                chunk.push(key.as_bytes(), &entry.as_leaf());
+            }
+        }
+        if order != Ordering::Less {
+            let entry = cells.entry()?.filter(|_| order == Ordering::Greater);
+            if let Some(entry) = entry {
+                chunk.push(&cells.key, &entry);
+            }
+            cells.cell += 1;
+            cells.settle(memory, to);
+        }
+    }
+}
+
+/// The visible cells of a leaf.
+struct Cells<'a> {
+    /// `None` when there is none left.
+    leaf: Option<&'a Node>,
+    cell: usize,
+    /// The key of the cell.
+    key: Vec<u8>,
+}
+
+impl<'a> Cells<'a> {
+    /// Goes on to the next cell that is visible, unless this one is.
+    fn settle(&mut self, memory: Memory<'_>, to: &[u8]) {
+        while let Some(leaf) = self.leaf {
+            self.key.clear();
+            leaf.put_key(self.cell.min(leaf.len()), &mut self.key);
+            if self.cell >= leaf.len() || *self.key >= *to {
+                self.leaf = None;
+            } else if memory.cut_of(&self.key).is_some() {
+                self.cell += 1;
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn entry(&self) -> Result<Option<LeafEntry<'a>>, Stop> {
+        let Some(leaf) = self.leaf else { return Ok(None) };
+        let damaged = |fault| Stop::Corrupt(Corruption { part: Part::Node, at: leaf.at(), fault });
+        leaf.entry(self.cell).map(Some).map_err(damaged)
+    }
+}
+
+type KeyPoint<'a> = (&'a IndexKey, &'a Point);
+
+/// The newest states of keys, from both deltas, in key order.
+struct States<'a, I: Iterator<Item = KeyPoint<'a>>> {
+    memory: Memory<'a>,
+    newer: Peekable<I>,
+    older: Peekable<I>,
+}
+
+/// The states from `from` on and below `to`.
+fn states<'a>(
+    memory: Memory<'a>,
+    from: &'a [u8],
+    to: &'a [u8],
+) -> States<'a, impl Iterator<Item = KeyPoint<'a>>> {
+    let points = |delta: Option<&'a Delta>| {
+        delta.into_iter().flat_map(move |delta| delta.points(from, Some(to))).peekable()
+    };
+    States { memory, newer: points(Some(memory.delta)), older: points(memory.frozen) }
+}
+
+impl<'a, I: Iterator<Item = KeyPoint<'a>>> States<'a, I> {
+    fn peek(&mut self) -> Option<State<'a>> {
+        let (newer, older) = (self.newer.peek().copied(), self.older.peek().copied());
+        self.memory.newest(newer, older, |older, newer| older < newer)
+    }
+
+    fn next(&mut self) -> Option<State<'a>> {
+        let (key, entry) = self.peek()?;
+        self.newer.next_if(|(newer, _)| *newer == key);
+        self.older.next_if(|(older, _)| *older == key);
+        Some((key, entry))
+    }
+}

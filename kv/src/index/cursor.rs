@@ -1,0 +1,144 @@
+//! A place in the tree, by the path that leads there.
+
+use super::cache::Cache;
+use crate::error::{Corruption, Fault, Part};
+use crate::format::node::Node;
+use crate::format::pointer::Pointer;
+use crate::format::superblock::Tree;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Why a look at the index can't go on.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// It needs this node, which is not in memory, at this level.
+    Wanted(Pointer, u8),
+    Corrupt(Corruption),
+}
+
+/// Nodes that one call needs, beside those in the cache: so it gets on however small that is.
+#[derive(Debug, Default)]
+pub(crate) struct Pins(pub(crate) Vec<(Pointer, Arc<Node>)>);
+
+/// The nodes that are in memory.
+pub(super) struct Nodes<'a> {
+    pub(super) cache: &'a mut Cache,
+    pub(super) pins: &'a Pins,
+}
+
+impl Nodes<'_> {
+    fn get(&mut self, pointer: Pointer, level: u8) -> Result<Arc<Node>, Stop> {
+        let found = self.cache.get(pointer);
+        let found = found.or_else(|| {
+            let pinned = self.pins.0.iter().find(|(pinned, _)| *pinned == pointer);
+            pinned.map(|(_, node)| Arc::clone(node))
+        });
+        let found = found.ok_or(Stop::Wanted(pointer, level))?;
+        // The cache does not know who asks.
+        if found.level() == level { Ok(found) } else { Err(damaged(pointer)) }
+    }
+}
+
+fn damaged(pointer: Pointer) -> Stop {
+    Stop::Corrupt(Corruption { part: Part::Node, at: pointer.at, fault: Fault::Field("level") })
+}
+
+/// A node on the path, and the cell taken.
+type Step = (Arc<Node>, usize);
+
+/// Where a key is, or would be: between the cells before and behind it.
+pub(super) struct Cursor<'a> {
+    nodes: Nodes<'a>,
+    tree: Option<Tree>,
+    path: Vec<Step>,
+    sought: Option<Vec<u8>>,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) const fn new(nodes: Nodes<'a>, tree: Option<Tree>) -> Self {
+        Self { nodes, tree, path: Vec::new(), sought: None }
+    }
+
+    /// Goes to the first entry from `key` on. If that is where it is, it stays.
+    pub(super) fn seek(&mut self, key: &[u8]) -> Result<(), Stop> {
+        let Some(Tree { root, level }) = self.tree.filter(|_| self.sought.as_deref() != Some(key))
+        else {
+            return Ok(());
+        };
+        self.path.clear();
+        let (mut pointer, mut level) = (root, level);
+        loop {
+            let node = self.nodes.get(pointer, level)?;
+            let Some(below) = level.checked_sub(1) else {
+                let cell = node.search(key).unwrap_or_else(|behind| behind);
+                self.path.push((node, cell));
+                break;
+            };
+            let cell = node.child_of(key);
+            (pointer, level) = (child(&node, cell)?, below);
+            self.path.push((node, cell));
+        }
+        self.sought = Some(key.to_vec());
+        Ok(())
+    }
+
+    /// What shows when keys do not come in the order that the tree promises.
+    pub(super) fn out_of_order(&self) -> Stop {
+        let at = self.path.last().map_or(0, |(leaf, _)| leaf.at());
+        Stop::Corrupt(Corruption { part: Part::Node, at, fault: Fault::Field("order of keys") })
+    }
+
+    /// The leaf, and the cell in it from which on keys are not below the sought one.
+    pub(super) fn leaf(&self) -> Option<&Step> {
+        self.path.last()
+    }
+
+    /// The key from which on the next leaf has what there is.
+    pub(super) fn leaf_end(&self) -> Option<Vec<u8>> {
+        let (_, branches) = self.path.split_last()?;
+        let more = branches.iter().rev().find(|(branch, cell)| cell + 1 < branch.len());
+        more.map(|(branch, cell)| branch.key(cell + 1))
+    }
+
+    /// The first entry from here on.
+    pub(super) fn behind(&mut self) -> Result<Option<Step>, Stop> {
+        let Some((leaf, cell)) = self.path.last() else { return Ok(None) };
+        if *cell < leaf.len() {
+            return Ok(Some((Arc::clone(leaf), *cell)));
+        }
+        self.neighbour(|branch, cell| (cell + 1 < branch.len()).then_some(cell + 1), |_| 0)
+    }
+
+    /// The last entry before here.
+    pub(super) fn before(&mut self) -> Result<Option<Step>, Stop> {
+        let Some((leaf, cell)) = self.path.last() else { return Ok(None) };
+        if let Some(cell) = cell.checked_sub(1) {
+            return Ok(Some((Arc::clone(leaf), cell)));
+        }
+        self.neighbour(|_, cell| cell.checked_sub(1), |node| node.len() - 1)
+    }
+
+    /// From the lowest branch that has a cell `beside` the one taken, down by `end` to a leaf.
+    fn neighbour(
+        &mut self,
+        beside: impl Fn(&Node, usize) -> Option<usize>,
+        end: impl Fn(&Node) -> usize,
+    ) -> Result<Option<Step>, Stop> {
+        let branches = self.path.split_last().map_or(&[][..], |(_, branches)| branches);
+        let turn = branches.iter().rev().find_map(|(branch, cell)| {
+            beside(branch, *cell).map(|cell| (Arc::clone(branch), cell))
+        });
+        let Some((mut node, mut cell)) = turn else { return Ok(None) };
+        while let Some(level) = node.level().checked_sub(1) {
+            let pointer = child(&node, cell)?;
+            node = self.nodes.get(pointer, level)?;
+            cell = end(&node);
+        }
+        Ok(Some((node, cell)))
+    }
+}
+
+fn child(node: &Node, cell: usize) -> Result<Pointer, Stop> {
+    let damaged = |fault| Stop::Corrupt(Corruption { part: Part::Node, at: node.at(), fault });
+    node.child(cell).map_err(damaged)
+}

@@ -1,0 +1,208 @@
+//! Three sources, the newest first: the *delta*, the *frozen delta*, the *tree*. A point of a delta
+//! hides what older sources have for its key; a cut hides what they have in its range.
+//! A checkpoint freezes the delta and merges it into the tree, key range by key range; the frozen
+//! delta stays on top, whole, until all of it is merged, so that it does not matter how far that is.
+//!
+//! Invariants:
+//! - Everything in here is durable.
+//! - What a delta holds depends on nothing but the operations that belong to it: on those from the
+//!   tail start to where it was frozen, or on those from there on. So replay makes the same of them,
+//!   however far the tree was when they were made; and counts agree.
+
+use super::cache::Cache;
+use super::cursor::{Cursor, Nodes, Pins};
+use super::delta::{Delta, Point};
+use super::entry::Entry;
+use crate::format::index_key::IndexKey;
+use crate::format::node::Node;
+use crate::format::point::ChainPoint;
+use crate::format::pointer::Pointer;
+use crate::format::superblock::Tree;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A delta on its way into the tree.
+#[derive(Clone, Debug)]
+pub(crate) struct Frozen {
+    pub(crate) delta: Arc<Delta>,
+    /// Where it was frozen: the tail starts here when all of it is in the tree.
+    pub(crate) point: ChainPoint,
+    /// What is below this key is in the tree.
+    pub(crate) merged_to: Vec<u8>,
+}
+
+/// Keys in order, with what they name.
+#[derive(Debug)]
+pub(crate) struct Index {
+    delta: Delta,
+    frozen: Option<Frozen>,
+    tree: Option<Tree>,
+    pub(crate) cache: Cache,
+    /// Counts the changes: what was seen at one version is of one moment.
+    version: u64,
+    /// Leaves that changes have paid for and no step has read yet.
+    pub(crate) credit: u64,
+}
+
+impl Index {
+    pub(crate) fn new(tree: Option<Tree>, cache: Cache) -> Self {
+        Self { delta: Delta::default(), frozen: None, tree, cache, version: 0, credit: 0 }
+    }
+
+    pub(crate) const fn delta(&self) -> &Delta {
+        &self.delta
+    }
+
+    pub(crate) const fn frozen(&self) -> Option<&Frozen> {
+        self.frozen.as_ref()
+    }
+
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Removals of ranges that hide something in the tree, perhaps.
+    pub(crate) fn cut_count(&self) -> usize {
+        self.delta.cut_count() + self.frozen.as_ref().map_or(0, |frozen| frozen.delta.cut_count())
+    }
+
+    /// The key now has this value. `replaces` tells whether it had one.
+    pub(crate) fn insert(&mut self, key: IndexKey, entry: Entry, replaces: bool) {
+        self.version += 1;
+        self.delta.set(key, Some(entry), replaces);
+    }
+
+    /// The key has no value any more. `replaces` tells whether it had one.
+    pub(crate) fn remove(&mut self, key: IndexKey, replaces: bool) {
+        self.version += 1;
+        self.delta.set(key, None, replaces);
+    }
+
+    /// Removes every key from `from` on and below `to`, and tells which had values in the delta,
+    /// with these. What older sources have there is hidden from now on, and counted off when it is
+    /// merged.
+    pub(crate) fn remove_range(&mut self, from: IndexKey, to: IndexKey) -> Vec<(IndexKey, Entry)> {
+        self.version += 1;
+        self.delta.remove_range(from, to)
+    }
+
+    /// The log has grown by this much: replay would read it to make the delta.
+    pub(crate) const fn add_log_len(&mut self, len: u64) {
+        self.delta.log_len = self.delta.log_len.saturating_add(len);
+    }
+
+    /// Bytes of the log that belong to the delta.
+    pub(crate) const fn log_len(&self) -> u64 {
+        self.delta.log_len
+    }
+
+    /// Freezes the delta, as of `point`. Nothing may be frozen already.
+    pub(crate) fn freeze(&mut self, point: ChainPoint) {
+        debug_assert!(self.frozen.is_none(), "one round at a time");
+        let delta = Arc::new(core::mem::take(&mut self.delta));
+        self.frozen = Some(Frozen { delta, point, merged_to: Vec::new() });
+    }
+
+    /// The tree is now this one; the frozen delta is in it below `merged_to`, or all of it.
+    pub(crate) fn advance(
+        &mut self,
+        tree: Option<Tree>,
+        merged_to: Option<Vec<u8>>,
+        gone: &[Pointer],
+    ) {
+        self.tree = tree;
+        for &pointer in gone {
+            self.cache.remove(pointer);
+        }
+        match (merged_to, &mut self.frozen) {
+            (Some(key), Some(frozen)) => frozen.merged_to = key,
+            _ => self.frozen = None,
+        }
+    }
+
+    /// A node that a call has asked for is in memory now.
+    pub(crate) fn keep(&mut self, pointer: Pointer, node: Arc<Node>) {
+        self.cache.insert(pointer, node);
+    }
+
+    /// The node, if it is in memory.
+    pub(crate) fn node(&mut self, pointer: Pointer) -> Option<Arc<Node>> {
+        self.cache.get(pointer)
+    }
+
+    /// The key's value, if memory has the newest one.
+    pub(super) fn value_in_memory(&self, key: &[u8]) -> Option<&Entry> {
+        let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
+        memory.value(key)
+    }
+
+    /// What memory has and the tree, which are looked at together.
+    pub(super) fn split<'a>(&'a mut self, pins: &'a Pins) -> (Memory<'a>, Cursor<'a>) {
+        let frozen = self.frozen.as_ref().map(|frozen| &*frozen.delta);
+        let nodes = Nodes { cache: &mut self.cache, pins };
+        (Memory { delta: &self.delta, frozen }, Cursor::new(nodes, self.tree))
+    }
+}
+
+/// The newest state of a key: a value or none.
+pub(super) type State<'a> = (&'a IndexKey, Option<&'a Entry>);
+
+/// Both deltas, as one.
+#[derive(Clone, Copy)]
+pub(super) struct Memory<'a> {
+    pub(super) delta: &'a Delta,
+    pub(super) frozen: Option<&'a Delta>,
+}
+
+impl<'a> Memory<'a> {
+    /// The value of a key, if memory has the newest one.
+    fn value(&self, key: &[u8]) -> Option<&'a Entry> {
+        if let Some(point) = self.delta.point(key) {
+            return point.entry.as_ref();
+        }
+        let point = self.frozen?.point(key)?;
+        point.entry.as_ref().filter(|_| self.delta.cut_of(key).is_none())
+    }
+
+    /// The cut that hides what the tree has for `key`.
+    pub(super) fn cut_of(&self, key: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let frozen = || self.frozen.and_then(|frozen| frozen.cut_of(key));
+        self.delta.cut_of(key).or_else(frozen)
+    }
+
+    /// The newest state of the first key from `from` on.
+    pub(super) fn state_behind(&self, from: &[u8]) -> Option<State<'a>> {
+        let newer = self.delta.points(from, None).next();
+        let older = self.frozen.and_then(|frozen| frozen.points(from, None).next());
+        self.newest(newer, older, |older, newer| older < newer)
+    }
+
+    /// The newest state of the last key below `key`.
+    pub(super) fn state_before(&self, key: &[u8]) -> Option<State<'a>> {
+        let newer = self.delta.point_before(key);
+        let older = self.frozen.and_then(|frozen| frozen.point_before(key));
+        self.newest(newer, older, |older, newer| older > newer)
+    }
+
+    /// Of two points, the state of the key that comes first; of one key, the newer one.
+    pub(super) fn newest(
+        &self,
+        newer: Option<(&'a IndexKey, &'a Point)>,
+        older: Option<(&'a IndexKey, &'a Point)>,
+        comes_first: impl Fn(&IndexKey, &IndexKey) -> bool,
+    ) -> Option<State<'a>> {
+        match (newer, older) {
+            (Some((newer, _)), Some((older, point))) if comes_first(older, newer) => {
+                Some(self.frozen_state(older, point))
+            }
+            (Some((key, point)), _) => Some((key, point.entry.as_ref())),
+            (None, older) => older.map(|(key, point)| self.frozen_state(key, point)),
+        }
+    }
+
+    /// The state that the frozen delta has for a key; none if a newer cut hides it.
+    fn frozen_state(&self, key: &'a IndexKey, point: &'a Point) -> State<'a> {
+        let hidden = self.delta.cut_of(key.as_bytes()).is_some();
+        (key, point.entry.as_ref().filter(|_| !hidden))
+    }
+}

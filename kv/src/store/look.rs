@@ -1,0 +1,148 @@
+//! Looking at the index: no lock is held while the device is read.
+//!
+//! A look runs on what is in memory. If it needs a node that is not, the lock is let go, the node is
+//! read and kept for this call, and the look starts again: what it tells in the end is of one
+//! moment. A *walk* over many keys takes one chunk after the other. If anything has changed since
+//! its first one, it starts again; after a few times it keeps writers out.
+
+use super::Store;
+use crate::device::BlockDevice;
+use crate::error::Error;
+use crate::format::node::Node;
+use crate::format::pointer::Pointer;
+use crate::index::{Chunk, Found, Index, Pins, Row, Stop};
+use crate::key::Key;
+use crate::log;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// How often a walk starts again before it keeps writers out.
+const TRIES: usize = 3;
+
+impl<D: BlockDevice> Store<D> {
+    /// What `look` tells of the index.
+    pub(super) fn look<R>(
+        &self,
+        mut look: impl FnMut(&mut Index, &Pins) -> Result<R, Stop>,
+    ) -> Result<R, Error> {
+        let mut pins = Pins::default();
+        loop {
+            let stopped = match look(&mut self.index.lock(), &pins) {
+                Ok(told) => return Ok(told),
+                Err(stopped) => stopped,
+            };
+            let (pointer, level) = match stopped {
+                Stop::Wanted(pointer, level) => (pointer, level),
+                Stop::Corrupt(corruption) => return Err(corruption.into()),
+            };
+            let node = self.read_node(pointer, level)?;
+            pins.0.push((pointer, node));
+        }
+    }
+
+    /// The node that a pointer leads to, out of the cache or into it.
+    pub(super) fn read_node(&self, pointer: Pointer, level: u8) -> Result<Arc<Node>, Error> {
+        let cached = self.index.lock().node(pointer).filter(|node| node.level() == level);
+        if let Some(node) = cached {
+            return Ok(node);
+        }
+        let node = log::read_node(&self.disk, &self.layout, self.birth, pointer, level)?;
+        let node = Arc::new(node);
+        self.index.lock().keep(pointer, Arc::clone(&node));
+        Ok(node)
+    }
+
+    pub(super) fn find(&self, key: &Key) -> Result<Found, Error> {
+        self.look(|index, pins| index.find(key, pins))
+    }
+
+    /// What `each` makes of a walk from `from` on and below `to`, all of one moment. It may be
+    /// called again.
+    pub(super) fn walk<R>(
+        &self,
+        (from, to): (&[u8], &[u8]),
+        mut each: impl FnMut(&mut Walk<'_, D>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        for _ in 0..TRIES {
+            let mut walk = Walk::new(self, from, to);
+            let told = each(&mut walk);
+            if !walk.moved {
+                return told;
+            }
+        }
+        let _no_writer = self.log.lock();
+        each(&mut Walk::new(self, from, to))
+    }
+}
+
+/// A way over keys in order.
+pub(super) struct Walk<'a, D> {
+    store: &'a Store<D>,
+    chunk: Chunk,
+    /// The next row of the chunk.
+    row: usize,
+    to: Vec<u8>,
+    /// The version of the index at the first look.
+    version: Option<u64>,
+    /// The index has changed since: what was seen is not of one moment.
+    moved: bool,
+}
+
+impl<'a, D: BlockDevice> Walk<'a, D> {
+    fn new(store: &'a Store<D>, from: &[u8], to: &[u8]) -> Self {
+        Self {
+            store,
+            chunk: Chunk::before(from),
+            row: 0,
+            to: to.to_vec(),
+            version: None,
+            moved: false,
+        }
+    }
+
+    /// What stands at `key`, at the moment of the walk.
+    pub(super) fn find(&mut self, key: &Key) -> Result<Found, Error> {
+        let look = |index: &mut Index, pins: &Pins| Ok((index.find(key, pins)?, index.version()));
+        let (found, version) = self.store.look(look)?;
+        self.see(version);
+        Ok(found)
+    }
+
+    /// The next row. There is none when the walk must start again, too.
+    pub(super) fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
+        while self.chunk.row(self.row).is_none() {
+            let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) else {
+                return Ok(None);
+            };
+            if !self.fill(&from)? {
+                return Ok(None);
+            }
+        }
+        self.row += 1;
+        Ok(self.chunk.row(self.row - 1))
+    }
+
+    /// Leaves out what is below `key`.
+    pub(super) fn skip_to(&mut self, key: &[u8]) {
+        self.row = self.row.max(self.chunk.position(key));
+        if self.chunk.row(self.row).is_none() {
+            self.chunk.next = self.chunk.next.take().map(|next| next.max(key.to_vec()));
+        }
+    }
+
+    /// Whether the next rows are of the moment of the walk.
+    fn fill(&mut self, from: &[u8]) -> Result<bool, Error> {
+        let (chunk, to) = (&mut self.chunk, &self.to);
+        let version = self.store.look(|index, pins| {
+            index.fill(chunk, from, to, pins)?;
+            Ok(index.version())
+        })?;
+        self.row = 0;
+        self.see(version);
+        Ok(!self.moved)
+    }
+
+    fn see(&mut self, version: u64) {
+        self.moved |= *self.version.get_or_insert(version) != version;
+    }
+}
