@@ -224,6 +224,7 @@ impl Pair {
         let (stat, keys) = (self.store().stat(), self.model.contents().len() as u64);
         let counted = if stat.removals_unfinished == 0 { keys..=keys } else { keys..=u64::MAX };
         assert!(counted.contains(&stat.keys), "{} keys are counted, {keys} are there", stat.keys);
+        assert_eq!(self.store().verify().expect("the disk can be read"), []);
     }
 }
 

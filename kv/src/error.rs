@@ -124,6 +124,15 @@ pub enum Fault {
         /// The checkpoint that is named.
         named: u64,
     },
+    /// Something was counted wrongly.
+    Count {
+        /// What.
+        what: &'static str,
+        /// How many there are by the count that is kept.
+        kept: u64,
+        /// How many were found.
+        found: u64,
+    },
     /// A whole record, but of another key or version than the index says.
     WrongRecord,
 }
@@ -200,6 +209,9 @@ impl fmt::Display for Fault {
             }
             Self::Older { found, named } => {
                 write!(f, "checkpoint {named} was durable, but only {found} is found")
+            }
+            Self::Count { what, kept, found } => {
+                write!(f, "{what} are {found}, but {kept} by its count")
             }
             Self::WrongRecord => f.write_str("it is a record of another key or version"),
         }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod chain;
+mod checkpoints;
 mod costs;
 mod creating;
 mod damage;

@@ -130,6 +130,11 @@ impl Delta {
         self.points.range::<[u8], _>((Bound::Included(from), to))
     }
 
+    /// Every value, in key order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&IndexKey, &Entry)> {
+        self.points.iter().filter_map(|(key, point)| Some((key, point.entry.as_ref()?)))
+    }
+
     /// The last point below `key`.
     pub(super) fn point_before(&self, key: &[u8]) -> Option<(&IndexKey, &Point)> {
         self.points.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(key))).next_back()

@@ -4,6 +4,7 @@
 
 mod builder;
 mod cache;
+mod census;
 mod chunk;
 mod cursor;
 mod delta;

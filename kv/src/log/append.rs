@@ -57,6 +57,10 @@ impl Log {
         Self { newest, point, segments, durable, mount: Some(epoch), cut, poisoned: false }
     }
 
+    pub(crate) const fn newest(&self) -> &Newest {
+        &self.newest
+    }
+
     pub(crate) const fn superblock(&self) -> &Superblock {
         &self.newest.superblock
     }

@@ -96,6 +96,11 @@ impl Segments {
         self.totals
     }
 
+    /// Live bytes of each segment.
+    pub(crate) fn live(&self) -> impl Iterator<Item = u64> {
+        self.table.iter().map(|segment| segment.live)
+    }
+
     /// Segments that hold something.
     pub(crate) fn used(&self) -> u32 {
         let used = self.table.iter().filter(|segment| segment.state.is_used()).count();

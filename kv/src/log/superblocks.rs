@@ -117,6 +117,27 @@ fn look<D: BlockDevice>(
     Ok(())
 }
 
+/// The copies of the newest state that are lost. (A slot that is not in force can be torn.)
+pub(crate) fn damaged_copies<D: BlockDevice>(
+    disk: &Disk<D>,
+    newest: &Newest,
+) -> Result<Vec<Corruption>, Error> {
+    let layout = newest.superblock.layout;
+    let mut damaged = Vec::new();
+    for copy in 0..layout.copies() {
+        let at = layout.superblock_at(newest.slot, copy);
+        let mut buf = vec![0; LEN.max(disk.geometry().block_size as usize)];
+        disk.read(at, &mut buf)?;
+        let fault = match Superblock::decode(&buf, newest.slot, copy) {
+            Ok(found) if found == newest.superblock => continue,
+            Err(Unreadable::Fault(fault)) => fault,
+            Ok(_) | Err(Unreadable::Version) => Fault::Field("checkpoint"),
+        };
+        damaged.push(Corruption { part: Part::Superblock, at, fault });
+    }
+    Ok(damaged)
+}
+
 impl Newest {
     /// Writes these copies and flushes.
     pub(super) fn write<D: BlockDevice>(

@@ -16,6 +16,7 @@ mod read;
 mod recovery;
 mod rename;
 mod seed;
+mod verify;
 mod write;
 
 use crate::clock::Clock;

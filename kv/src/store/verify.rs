@@ -1,0 +1,248 @@
+//! `verify`: everything on the disk that the store names is read and proven.
+
+use super::Store;
+use crate::device::BlockDevice;
+use crate::error::{Corruption, Error, Fault, Part};
+use crate::format::index_key::{self, IndexKey, Subtree};
+use crate::format::layout::Layout;
+use crate::format::node::{LeafEntry, LeafValue, Node};
+use crate::format::pointer::Pointer;
+use crate::format::record::Replaced;
+use crate::format::superblock::{Superblock, Tree};
+use crate::format::table::Totals;
+use crate::index::Entry;
+use crate::key::Key;
+use crate::log::{self, Log, Segments, superblocks};
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl<D: BlockDevice> Store<D> {
+    /// Reads everything that the store names and proves it: superblocks, the table, the tail, every
+    /// node (its check, place, level, and the order of its keys and separators), every record that
+    /// holds a value, that no key is both a value and a dictionary, and every count. Tells all that
+    /// is wrong; nothing, if all is well. Writers wait.
+    ///
+    /// The time grows with what the store holds; memory does not.
+    ///
+    /// # Errors
+    /// [`Error::Device`]; [`Error::Poisoned`] after a failed write, when what is on the disk is
+    /// unknown.
+    pub fn verify(&self) -> Result<Vec<Corruption>, Error> {
+        let log = self.log.lock();
+        log.check()?;
+        let superblock = *log.superblock();
+        let mut findings = superblocks::damaged_copies(&self.disk, log.newest())?;
+        self.verify_tail(&log, &mut findings)?;
+        let mut census = Census::new(&log, findings);
+        if let Some(Tree { root, level }) = superblock.tree {
+            self.verify_node(&mut census, &Place { pointer: root, level, from: &[], to: None })?;
+        }
+        for (key, entry) in self.index.lock().counted_in_memory() {
+            census.value(&entry.replaced(&self.layout, key.as_bytes()));
+        }
+        let Census { mut findings, totals, live, .. } = census;
+        compare(&log.segments, &totals, &live, &superblock, &mut findings);
+        self.verify_values(&mut findings)?;
+        Ok(findings)
+    }
+
+    /// The table is whole, and replay from the tail start ends where this mount is.
+    fn verify_tail(&self, log: &Log, findings: &mut Vec<Corruption>) -> Result<(), Error> {
+        let superblock = log.superblock();
+        let table = match log::read_table(&self.disk, superblock) {
+            Ok(table) => table,
+            Err(error) => return note(error, findings),
+        };
+        let mut segments = table.map_or_else(
+            || Segments::new(self.layout),
+            |table| Segments::from_table(self.layout, &table),
+        );
+        match log::replay(&self.disk, log.newest(), &mut segments, |_, _| {}) {
+            Ok(end) if end.number == log.point().number => Ok(()),
+            Ok(end) => {
+                let fault = Fault::Missing { frame: end.number };
+                findings.push(Corruption { part: Part::Frame, at: end.at(&self.layout), fault });
+                Ok(())
+            }
+            Err(error) => note(error, findings),
+        }
+    }
+
+    /// A node and all below it.
+    fn verify_node(&self, census: &mut Census, place: &Place<'_>) -> Result<(), Error> {
+        let Place { pointer, level, .. } = *place;
+        let node = match log::read_node(&self.disk, &self.layout, self.birth, pointer, level) {
+            Ok(node) => node,
+            Err(error) => return note(error, &mut census.findings),
+        };
+        let damaged = |fault| Corruption { part: Part::Node, at: pointer.at, fault };
+        if !is_in_order(&node, place) {
+            census.findings.push(damaged(Fault::Field("order of keys")));
+        }
+        if self.layout.segment_of(pointer.at).is_none_or(|segment| !census.is_index(segment)) {
+            census.findings.push(damaged(Fault::Field("segment")));
+        }
+        census.bytes(pointer);
+        for cell in 0..node.len() {
+            let key = node.key(cell);
+            let told = if level == 0 {
+                node.entry(cell).map(|entry| {
+                    self.verify_entry(census, &node, &key, &entry);
+                    Ok(())
+                })
+            } else {
+                let next = (cell + 1 < node.len()).then(|| node.key(cell + 1));
+                let to = next.as_deref().or(place.to);
+                let from = if cell == 0 { place.from } else { &key };
+                node.child(cell)
+                    .map(|pointer| Place { pointer, level: level.saturating_sub(1), from, to })
+                    .map(|child| self.verify_node(census, &child))
+            };
+            told.map_err(damaged)??;
+        }
+        Ok(())
+    }
+
+    fn verify_entry(&self, census: &mut Census, leaf: &Node, key: &[u8], entry: &LeafEntry<'_>) {
+        let mut damaged = |fault| {
+            census.findings.push(Corruption { part: Part::Node, at: leaf.at(), fault });
+        };
+        if let Err(fault) = index_key::check_path(key) {
+            damaged(fault);
+        }
+        if matches!(entry.value, LeafValue::Inline { bytes, .. } if bytes.len() > census.inline_max)
+        {
+            damaged(Fault::Field("length of a value"));
+        }
+        if self.index.lock().counts_in_tree(key, entry, census.first) {
+            census.value(&Entry::from_leaf(entry).replaced(&self.layout, key));
+        }
+    }
+
+    /// Every value can be read, and none is below another one.
+    fn verify_values(&self, findings: &mut Vec<Corruption>) -> Result<(), Error> {
+        let Subtree { from, to } = Subtree::of(&Key::ROOT);
+        let told = self.walk((&from, &to), |walk| {
+            let mut above: Option<IndexKey> = None;
+            while let Some(row) = walk.next()? {
+                let key = IndexKey::from_checked(row.key);
+                if let Err(error) = self.fetch(row.key, &row.entry) {
+                    note(error, findings)?;
+                }
+                if above.is_some_and(|above| key.is_below(&above)) {
+                    let fault = Fault::Field("a key below a value");
+                    findings.push(Corruption { part: Part::Node, at: 0, fault });
+                }
+                above = Some(key);
+            }
+            Ok(())
+        });
+        told.or_else(|error| note(error, findings))
+    }
+}
+
+/// A node and its place among the keys.
+struct Place<'a> {
+    pointer: Pointer,
+    level: u8,
+    from: &'a [u8],
+    to: Option<&'a [u8]>,
+}
+
+fn is_in_order(node: &Node, place: &Place<'_>) -> bool {
+    let mut last: Option<Vec<u8>> = None;
+    (0..node.len()).all(|cell| {
+        let key = node.key(cell);
+        let within = *key >= *place.from && place.to.is_none_or(|to| *key < *to);
+        let ascends = last.as_ref().is_none_or(|last| *last < key);
+        last = Some(key);
+        within && ascends
+    })
+}
+
+/// What is found while the tree is walked.
+struct Census {
+    findings: Vec<Corruption>,
+    totals: Totals,
+    /// Live bytes of each segment.
+    live: Vec<u64>,
+    index: Vec<bool>,
+    layout: Layout,
+    inline_max: usize,
+    /// The sequence at the tail start.
+    first: u64,
+}
+
+impl Census {
+    fn new(log: &Log, findings: Vec<Corruption>) -> Self {
+        let Superblock { layout, inline_max, tail_start, table, .. } = *log.superblock();
+        let segments = 0..layout.segment_count;
+        let mut census = Self {
+            findings,
+            totals: Totals::default(),
+            live: vec![0; layout.segment_count as usize],
+            index: segments.map(|segment| log.segments.is_index(segment)).collect(),
+            layout,
+            inline_max: usize::from(inline_max),
+            first: tail_start.sequence,
+        };
+        table.into_iter().for_each(|table| census.bytes(table));
+        census
+    }
+
+    fn is_index(&self, segment: u32) -> bool {
+        self.index.get(segment as usize).copied().unwrap_or(false)
+    }
+
+    fn bytes(&mut self, bytes: Pointer) {
+        let segment = self.layout.segment_of(bytes.at);
+        self.add(segment, bytes.len);
+    }
+
+    /// A value that counts, by the form in which its record is named.
+    fn value(&mut self, record: &Replaced) {
+        self.totals.keys += 1;
+        self.totals.live += u64::from(record.len);
+        self.add(record.segment.map(u32::from), record.len);
+    }
+
+    fn add(&mut self, segment: Option<u32>, len: u32) {
+        let live = segment.and_then(|segment| self.live.get_mut(segment as usize));
+        if let Some(live) = live {
+            *live += u64::from(len);
+        }
+    }
+}
+
+/// The counts that are kept are those that were found.
+fn compare(
+    kept: &Segments,
+    found: &Totals,
+    live: &[u64],
+    superblock: &Superblock,
+    findings: &mut Vec<Corruption>,
+) {
+    let at = superblock.table.map_or(0, |table| table.at);
+    let mut compare = |what, kept: u64, found: u64| {
+        if kept != found {
+            let fault = Fault::Count { what, kept, found };
+            findings.push(Corruption { part: Part::Table, at, fault });
+        }
+    };
+    compare("keys", kept.totals().keys, found.keys);
+    compare("live bytes", kept.totals().live, found.live);
+    for (kept, found) in kept.live().zip(live) {
+        compare("live bytes of a segment", kept, *found);
+    }
+}
+
+/// Damage is a finding; anything else ends the search.
+fn note(error: Error, findings: &mut Vec<Corruption>) -> Result<(), Error> {
+    match error {
+        Error::Corrupt(corruption) => {
+            findings.push(corruption);
+            Ok(())
+        }
+        error => Err(error),
+    }
+}
