@@ -73,9 +73,10 @@ impl Key {
         Some(Ok(key))
     }
 
-    /// Names joined by `/`, which satisfy the invariants above.
-    pub(crate) const fn from_canonical(path: Vec<u8>) -> Self {
-        Self(path)
+    /// Becomes names joined by `/`, which satisfy the invariants above.
+    pub(crate) fn refill(&mut self, path: impl Iterator<Item = u8>) {
+        self.0.clear();
+        self.0.extend(path);
     }
 
     fn push(&mut self, name: &[u8]) -> Result<(), InvalidKey> {

@@ -43,6 +43,6 @@ pub use error::{Corruption, Error, Fault, Part};
 pub use escape::Escaped;
 pub use key::{InvalidKey, Key};
 pub use memory::MemoryDevice;
-pub use store::{CreateOptions, Cut, Info, OpenOptions, Stat, Store};
+pub use store::{CreateOptions, Cut, Info, OpenOptions, Row, Scan, Stat, Store};
 pub use traits::{Digest, Entry, Kind, KvRead, KvWrite};
 pub use uuid::Uuid;

@@ -1,12 +1,9 @@
 //! Checkpoints: what crashes among their writes leave, what they cost, and what damage to them shows.
 
-use super::{Fault, flip_bit, image, key, open, value_of};
-use nerite::{Corruption, CreateOptions, Error, Key, KvRead, KvWrite, OpenOptions, Part, Stat, Store};
+use super::{Fault, key};
+use nerite::{Corruption, CreateOptions, Error, Key, KvWrite, OpenOptions, Part, Store};
 use nerite_tests::disk::{Call, Pending, Repeat};
-use nerite_tests::{
-    Contents, CountingDevice, Counts, Fate, Model, Random, SimDisk, TestClock, contents,
-    differences,
-};
+use nerite_tests::{Contents, Fate, Model, Random, SimDisk, TestClock, contents, differences};
 
 /// Deltas of a few keys, nodes of a few keys, steps of a few nodes, and hardly any cache: what takes
 /// a million keys otherwise happens within forty.
@@ -52,7 +49,7 @@ fn of(model: &Model) -> Contents {
     model.contents()
 }
 
-const CASES: u64 = 1500;
+const CASES: u64 = 300;
 
 /// A crash anywhere, in a checkpoint too, leaves what was acknowledged, and of the call that it hit
 /// all or nothing; and again after a second one.
@@ -117,7 +114,7 @@ fn a_crash_among_checkpoints_leaves_what_was_acknowledged() {
             }
         }
     }
-    assert!(checkpoints > 5000, "{checkpoints} flips");
+    assert!(checkpoints > 1000, "{checkpoints} flips");
 }
 
 /// Makes the oracle hold this again.

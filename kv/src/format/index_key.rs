@@ -65,9 +65,15 @@ impl IndexKey {
 
     /// The path that this is the key of.
     pub(crate) fn to_key(&self) -> Key {
-        let path = self.0.iter().skip(1).map(|&byte| rotate_back(byte)).collect();
-        Key::from_canonical(path)
+        let mut key = Key::ROOT;
+        read_path(&self.0, &mut key);
+        key
     }
+}
+
+/// Makes `key` the path of an index key that [`check_path`] has accepted.
+pub(crate) fn read_path(bytes: &[u8], key: &mut Key) {
+    key.refill(bytes.iter().skip(1).map(|&byte| rotate_back(byte)));
 }
 
 impl Borrow<[u8]> for IndexKey {

@@ -15,6 +15,7 @@ mod options;
 mod read;
 mod recovery;
 mod rename;
+mod scan;
 mod seed;
 mod verify;
 mod write;
@@ -34,6 +35,7 @@ use core::fmt;
 pub use info::{Cut, Info, Stat};
 use options::Limits;
 pub use options::{CreateOptions, OpenOptions};
+pub use scan::{Row, Scan};
 
 /// A key-value store on a block device.
 ///

@@ -38,7 +38,7 @@ impl<D: BlockDevice> Store<D> {
             self.verify_node(&mut census, &Place { pointer: root, level, from: &[], to: None })?;
         }
         for (key, entry) in self.index.lock().counted_in_memory() {
-            census.value(&entry.replaced(&self.layout, key.as_bytes()));
+            census.value(entry.replaced(&self.layout, key.as_bytes()));
         }
         let Census { mut findings, totals, live, .. } = census;
         compare(&log.segments, &totals, &live, &superblock, &mut findings);
@@ -115,7 +115,7 @@ impl<D: BlockDevice> Store<D> {
             damaged(Fault::Field("length of a value"));
         }
         if self.index.lock().counts_in_tree(key, entry, census.first) {
-            census.value(&Entry::from_leaf(entry).replaced(&self.layout, key));
+            census.value(Entry::from_leaf(entry).replaced(&self.layout, key));
         }
     }
 
@@ -186,7 +186,9 @@ impl Census {
             inline_max: usize::from(inline_max),
             first: tail_start.sequence,
         };
-        table.into_iter().for_each(|table| census.bytes(table));
+        if let Some(table) = table {
+            census.bytes(table);
+        }
         census
     }
 
@@ -200,7 +202,7 @@ impl Census {
     }
 
     /// A value that counts, by the form in which its record is named.
-    fn value(&mut self, record: &Replaced) {
+    fn value(&mut self, record: Replaced) {
         self.totals.keys += 1;
         self.totals.live += u64::from(record.len);
         self.add(record.segment.map(u32::from), record.len);

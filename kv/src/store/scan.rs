@@ -1,0 +1,125 @@
+//! Scans: all values in key order, a row at a time.
+
+use super::Store;
+use crate::clock::Timestamp;
+use crate::device::BlockDevice;
+use crate::error::Error;
+use crate::format::index_key::{self, IndexKey, Subtree};
+use crate::format::node::LeafValue;
+use crate::index::{self, Chunk};
+use crate::key::Key;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::{Bound, RangeBounds};
+
+/// The values of a range of keys, in key order. [`Store::scan`] makes it.
+pub struct Scan<'a, D> {
+    store: &'a Store<D>,
+    chunk: Chunk,
+    /// The next row of the chunk.
+    row: usize,
+    to: Vec<u8>,
+    key: Key,
+    /// Of a row whose value is in a record.
+    value: Vec<u8>,
+    ended: bool,
+}
+
+/// A value and its key, lent until the next one is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Row<'a> {
+    /// The key.
+    pub key: &'a Key,
+    /// The whole value.
+    pub value: &'a [u8],
+    /// When the value was last written.
+    pub last_modified: Timestamp,
+}
+
+impl<D: BlockDevice> Store<D> {
+    /// Every value whose key is in `range`, in key order. The keys below a dictionary are one range:
+    /// from the dictionary's key on, up to the next key that does not start with it.
+    ///
+    /// A scan is no snapshot. What is there from its beginning to its end comes up once, with a
+    /// value that it has had meanwhile; what is set or removed meanwhile may come up or not. Nothing
+    /// is locked between two rows. Memory is that of one leaf and one value.
+    ///
+    /// ```
+    /// # use nerite::{CreateOptions, Key, KvWrite, MemoryDevice, OpenOptions, Store, Timestamp};
+    /// # let device = MemoryDevice::new(4096, 64);
+    /// # Store::create(&device, CreateOptions::new(0x5eed))?;
+    /// # let store = Store::open(device, || Timestamp(1), OpenOptions::new(0xcafe))?;
+    /// store.set(&"/a/b".parse()?, b"1")?;
+    /// let from: Key = "/a".parse()?;
+    /// let mut scan = store.scan(from..);
+    /// while let Some(row) = scan.next()? {
+    ///     println!("{}: {} bytes", row.key, row.value.len());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn scan(&self, range: impl RangeBounds<Key>) -> Scan<'_, D> {
+        let all = Subtree::of(&Key::ROOT);
+        let at = |key: &Key| IndexKey::path(key).as_bytes().to_vec();
+        let behind = |key: &Key| [IndexKey::path(key).as_bytes(), &[0]].concat();
+        let from = match range.start_bound() {
+            Bound::Included(key) => at(key),
+            Bound::Excluded(key) => behind(key),
+            Bound::Unbounded => all.from,
+        };
+        let to = match range.end_bound() {
+            Bound::Included(key) => behind(key),
+            Bound::Excluded(key) => at(key),
+            Bound::Unbounded => all.to,
+        };
+        let (chunk, key) = (Chunk::before(&from), Key::ROOT);
+        Scan { store: self, chunk, row: 0, to, key, value: Vec::new(), ended: false }
+    }
+}
+
+impl<D: BlockDevice> Scan<'_, D> {
+    /// The next row; `None` behind the last one.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], [`Error::Device`]. There are no rows then.
+    #[expect(clippy::should_implement_trait, reason = "rows are lent, which an iterator can't")]
+    pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
+        let more = if self.ended { Ok(false) } else { self.advance() };
+        self.ended = !matches!(more, Ok(true));
+        let current = self.row.checked_sub(1).filter(|_| !self.ended);
+        more?;
+        let Some(row) = current.and_then(|row| self.chunk.row(row)) else { return Ok(None) };
+        index_key::read_path(row.key, &mut self.key);
+        let value = match row.entry.value {
+            LeafValue::Inline { bytes, .. } => bytes,
+            LeafValue::Record { .. } => &self.value,
+        };
+        Ok(Some(Row { key: &self.key, value, last_modified: row.entry.modified }))
+    }
+
+    /// Goes on to the next row, if there is one, and brings its value.
+    fn advance(&mut self) -> Result<bool, Error> {
+        while self.chunk.row(self.row).is_none() {
+            let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) else {
+                return Ok(false);
+            };
+            let (chunk, to) = (&mut self.chunk, &self.to);
+            self.store.look(|index, pins| index.fill(chunk, &from, to, pins))?;
+            self.row = 0;
+        }
+        if let Some(index::Row { key, entry }) = self.chunk.row(self.row)
+            && let LeafValue::Record { .. } = entry.value
+        {
+            self.value = self.store.fetch(key, &entry)?;
+        }
+        self.row += 1;
+        Ok(true)
+    }
+}
+
+impl<D> fmt::Debug for Scan<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Scan").field(&self.key).finish_non_exhaustive()
+    }
+}
