@@ -11,7 +11,7 @@ pub mod random;
 
 pub use clock::TestClock;
 pub use contents::{Contents, contents, differences};
-pub use disk::{CountingDevice, Counts, Fate, Fault, SimDisk};
+pub use disk::{CountingDevice, Counts, Fate, Fault, SimDisk, Strike, Unflushed};
 pub use model::Model;
 pub use random::Random;
 
