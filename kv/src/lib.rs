@@ -13,6 +13,11 @@ extern crate std;
 // From the bottom up; a module imports only what stands before it.
 mod escape;
 
+#[cfg(not(planted))]
+mod planted;
+#[cfg(planted)]
+pub mod planted;
+
 pub mod key;
 
 pub mod clock;

@@ -14,7 +14,7 @@ mod segments;
 pub(crate) mod superblocks;
 
 pub(crate) use append::Log;
-pub(crate) use beyond::look_beyond;
+pub(crate) use beyond::{Left, look_beyond};
 pub(crate) use change::{Change, Pending, Pointer, What};
 pub(crate) use disk::Disk;
 pub(crate) use fetch::fetch;

@@ -19,6 +19,7 @@ use crate::format::frame::{FrameHeader, HEADER_LEN};
 use crate::format::layout::Layout;
 use crate::format::point::ChainPoint;
 use crate::format::record::Record;
+use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 
 /// Follows the chain, hands every change of every whole group to `apply`, and returns its end.
@@ -117,7 +118,9 @@ struct Group {
 
 impl Group {
     fn add(&mut self, header: &FrameHeader, len: u64, changes: Vec<Change>) -> Result<(), Fault> {
-        if header.first {
+        if header.first && planted(Bug::FirstKeepsUnfinished) {
+            (self.number, self.open) = (header.number, true);
+        } else if header.first {
             // What is left of an unfinished group was never acknowledged.
             *self = Self { number: header.number, open: true, ..Self::default() };
         }
