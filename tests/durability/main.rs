@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod astray;
 mod chain;
 mod costs;
 mod creating;
