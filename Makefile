@@ -14,6 +14,28 @@ CARGO ?= cargo
 TEST := NERITE_IMAGE=$(IMAGE) $(CARGO) test --quiet --no-fail-fast
 CLIPPY_ARGS := -- -D warnings
 
+# For `make crash`: how long, from which workload on, how many losses of power in a row, and which bug
+# is planted first (`make crash PLANTED=?` names them). PLANTED goes for `make test` and `make ci` too,
+# which must fail then.
+SECONDS ?= 60
+SEED ?= $(shell date +%s)
+DEPTH ?= 2
+PLANTED ?=
+
+# The explorer makes and drops images all the time: without these, glibc hands each one back to the
+# kernel, which takes as long as the work itself.
+CRASH_ENV := MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=1000000000
+CRASH_BUILD := build --quiet --profile crash -p nerite-tests --bin crash
+WITH_PLANTS := RUSTFLAGS='--cfg planted' $(CARGO) $(CRASH_BUILD) --target-dir $(TARGET)/planted
+CRASH_PLANTED := $(CRASH_ENV) $(TARGET)/planted/crash/crash
+ifeq ($(PLANTED),)
+CRASH := $(CRASH_ENV) $(TARGET)/crash/crash
+else
+CRASH := $(CRASH_PLANTED) --planted '$(PLANTED)'
+endif
+# What `make test` explores, and what it must have seen at least.
+SHARE := --seed 1 --workloads 240 --least-states 200000 --least-depth2 50000
+
 # For `make run`: the machine (q35 or microvm), the disk, and more words for the guest.
 MACHINE ?= q35
 DISK ?= run/disk.img
@@ -41,9 +63,19 @@ run: tool image ## Boot the image on a disk that the host fills and reads (MACHI
 	@scripts/run.sh $(TOOL) $(IMAGE) "$$MACHINE" "$$DISK" "$$WORDS"
 
 .PHONY: test
-test: tool image ## Run all tests, with boots under QEMU
+test: tool image crash-tool ## Run all tests, with boots under QEMU and a share of crashes
 	@$(TEST)
 	@$(TEST) -p nerite-unikernel --lib
+	@states=$$($(CRASH) $(SHARE)); planted=$$($(CRASH_PLANTED) --gate); echo "crash: $$states $$planted"
+
+.PHONY: crash-tool
+crash-tool:
+	@$(CARGO) $(CRASH_BUILD)
+	@$(WITH_PLANTS)
+
+.PHONY: crash
+crash: crash-tool ## Look for crashes that no store survives (SECONDS=60, SEED, DEPTH=2, PLANTED=bug)
+	@$(CRASH) --seconds $(SECONDS) --seed $(SEED) --depth $(DEPTH)
 
 # Which features a crate has depends on who else is built with it: alone, `nerite` is without `std`.
 .PHONY: test-features

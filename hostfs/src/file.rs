@@ -1,7 +1,7 @@
 //! A file, or a block device node, as a block device of the store.
 
 use crate::error::OpenError;
-use crate::lock::{Access, lock};
+use crate::lock::{Access, lock, unlock};
 use nerite::device::check_request;
 use nerite::{BlockDevice, DeviceError, DeviceErrorKind, Geometry, ReadRequest, WriteRequest};
 use rustix::fs::{
@@ -34,6 +34,12 @@ pub struct FileDevice {
 /// What a file's blocks are taken to be: the smallest that disks have, on a medium of usual pages.
 const FILE_BLOCK_SIZE: u32 = 512;
 const FILE_PHYSICAL_BLOCK_SIZE: u32 = 4096;
+
+impl Drop for FileDevice {
+    fn drop(&mut self) {
+        unlock(&self.file);
+    }
+}
 
 impl FileDevice {
     /// Opens for reading and writing, alone.
@@ -346,6 +352,17 @@ mod tests {
         assert_eq!(device.write(&request).unwrap_err().kind(), DeviceErrorKind::ReadOnly);
         assert_eq!(device.discard(1, 1).unwrap_err().kind(), DeviceErrorKind::ReadOnly);
         assert_eq!(block(&device, 1), [0; 512]);
+    }
+
+    #[test]
+    fn its_locks_go_with_it_though_a_process_that_is_being_started_has_the_file_too() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("image");
+        let device = FileDevice::create(&path, 64 << 10).unwrap();
+        let duplicate = device.file.try_clone().unwrap();
+        drop(device);
+        FileDevice::open(&path).unwrap();
+        drop(duplicate);
     }
 
     #[test]

@@ -23,8 +23,8 @@
 //! The locks of the guest are those of QEMU 7.2 and 10 for virtio-blk on a raw image.
 //!
 //! The kernel drops these locks with the last descriptor, however the process ends: there is no
-//! lock file that could be left behind. (A process that another thread is starting has a descriptor
-//! too, until it runs its program.) They guard nothing on network file systems that don't pass
+//! lock file that could be left behind. A process that another thread is starting has a descriptor
+//! too, until it runs its program: so they are given back besides when a device is dropped. They guard nothing on network file systems that don't pass
 //! locks on, and nothing against a QEMU that was told `locking=off`.
 
 use crate::error::OpenError;
@@ -50,8 +50,8 @@ const WRITES_ALONE: libc::off_t = 201;
 /// All permissions that QEMU has or may come to have.
 const EVERYTHING: RangeInclusive<libc::off_t> = 100..=300;
 
-/// Takes the locks for this access. They last until `file`, and all that was duplicated from it,
-/// is closed.
+/// Takes the locks for this access. They last until [`unlock`], or until `file`, and all that was
+/// duplicated from it, is closed.
 ///
 /// # Errors
 /// [`OpenError::InUse`], at once, if another holder excludes it; [`OpenError::Io`] where the file
@@ -70,6 +70,12 @@ pub(crate) fn lock(file: &File, access: Access) -> Result<(), OpenError> {
             Ok(())
         }
     }
+}
+
+/// Gives all locks back, also those that duplicates of the descriptor hold.
+pub(crate) fn unlock(file: &File) {
+    // If it fails they go when the file is closed.
+    let _ = take(file, libc::F_UNLCK, EVERYTHING);
 }
 
 fn take(

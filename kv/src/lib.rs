@@ -13,6 +13,11 @@ extern crate std;
 // From the bottom up; a module imports only what stands before it.
 mod escape;
 
+#[cfg(not(planted))]
+mod planted;
+#[cfg(planted)]
+pub mod planted;
+
 pub mod key;
 
 pub mod clock;
@@ -43,6 +48,7 @@ pub use error::{Corruption, Error, Fault, Part};
 pub use escape::Escaped;
 pub use key::{InvalidKey, Key};
 pub use memory::MemoryDevice;
-pub use store::{CreateOptions, Cut, Info, OpenOptions, Row, Scan, Stat, Store};
+pub use store::scan::{Row, Scan};
+pub use store::{CreateOptions, Cut, Info, OpenOptions, Stat, Store};
 pub use traits::{Digest, Entry, Kind, KvRead, KvWrite};
 pub use uuid::Uuid;

@@ -4,12 +4,9 @@ use super::{
     BLOCK, changed_blocks, fail_next_flush, flip_bit, held, image, key, new_disk,
     new_disk_of_sectors, open, try_open, value_of, written_by_sets,
 };
-use nerite::{
-    BlockDevice, CreateOptions, DeviceError, DeviceErrorKind, Error, Fault, Geometry, KvWrite,
-    Part, ReadRequest, Store, WriteRequest,
-};
-use nerite_tests::{Fate, SimDisk, contents};
-use std::sync::atomic::{AtomicU64, Ordering};
+use nerite::{CreateOptions, Error, KvWrite, Part, Store};
+use nerite_tests::disk::Repeat;
+use nerite_tests::{Fate, Fault, SimDisk, Strike, contents};
 
 #[test]
 fn a_torn_frame_is_cut_and_what_was_acknowledged_before_stays() {
@@ -48,7 +45,7 @@ fn a_damaged_frame_with_a_durable_one_behind_it_is_corrupt_not_cut() {
             };
             assert_eq!(corruption.part, Part::Frame);
             assert_eq!(corruption.at, block as u64 * u64::from(BLOCK));
-            assert!(matches!(corruption.fault, Fault::Missing { .. }));
+            assert!(matches!(corruption.fault, nerite::Fault::Missing { .. }));
         }
     }
     let mut damaged = image(&disk);
@@ -253,31 +250,6 @@ fn a_cut_that_was_closed_is_not_reported_again() {
     }
 }
 
-/// A disk of which one read fails.
-struct OneReadFails {
-    disk: SimDisk,
-    /// Reads that still work before it.
-    left: AtomicU64,
-}
-
-impl BlockDevice for OneReadFails {
-    fn geometry(&self) -> Geometry {
-        self.disk.geometry()
-    }
-    fn read(&self, requests: &mut [ReadRequest<'_>]) -> Result<(), DeviceError> {
-        if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
-            return Err(DeviceError::new(DeviceErrorKind::Io, None));
-        }
-        self.disk.read(requests)
-    }
-    fn write(&self, requests: &[WriteRequest<'_>]) -> Result<(), DeviceError> {
-        self.disk.write(requests)
-    }
-    fn flush(&self) -> Result<(), DeviceError> {
-        self.disk.flush()
-    }
-}
-
 #[test]
 fn a_read_that_fails_while_opening_is_an_error_never_an_end() {
     let (disk, _) = written_by_sets(6);
@@ -285,7 +257,7 @@ fn a_read_that_fails_while_opening_is_an_error_never_an_end() {
     let mut failures = 0;
     loop {
         let disk = SimDisk::from_bytes(BLOCK, image.clone());
-        let disk = OneReadFails { disk, left: AtomicU64::new(failures) };
+        disk.inject(Fault { strike: Strike::ReadFails, after: failures, repeat: Repeat::Once });
         match try_open(disk, 3) {
             Err(Error::Device(_)) => failures += 1,
             Ok(store) => break assert_eq!(store.stat().keys, 6),

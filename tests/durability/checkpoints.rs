@@ -2,7 +2,7 @@
 
 use super::{Fault, key};
 use nerite::{Corruption, CreateOptions, Error, Key, KvWrite, OpenOptions, Part, Store};
-use nerite_tests::disk::{Call, Pending, Repeat};
+use nerite_tests::disk::{Repeat, Strike, Unflushed};
 use nerite_tests::{Contents, Fate, Model, Random, SimDisk, TestClock, contents, differences};
 
 /// Deltas of a few keys, nodes of a few keys, steps of a few nodes, and hardly any cache: what takes
@@ -69,9 +69,10 @@ fn a_crash_among_checkpoints_leaves_what_was_acknowledged() {
                 Vec::<String>::new(),
                 "case {case}, mount {mount}"
             );
-            let call = *random.pick(&[Call::Write, Call::Flush]);
+            let strikes = [Strike::WriteFails { landed: 0 }, Strike::FlushFails(Unflushed::Kept)];
+            let strike = *random.pick(&strikes);
             let after = random.below(if mount == 0 { 120 } else { 30 }) as u64;
-            disk.inject(Fault { call, after, repeat: Repeat::Forever, pending: Pending::Kept });
+            disk.inject(Fault { after, repeat: Repeat::Forever, ..Fault::next(strike) });
             let after_call = loop {
                 let seed = random.next();
                 let before = of(&model);
@@ -93,7 +94,7 @@ fn a_crash_among_checkpoints_leaves_what_was_acknowledged() {
             let image = disk.crash(|_| match (all, fates.below(5)) {
                 (0, _) | (2 | 3, 0..2) => Fate::New,
                 (1, _) | (2, 2..5) | (3, 2) => Fate::Old,
-                (_, 3) => Fate::Torn { prefix: 8 * fates.below(64) },
+                (_, 3) => Fate::Head(256),
                 _ => Fate::Garbage(fates.next()),
             });
             disk = SimDisk::from_bytes(512, image);

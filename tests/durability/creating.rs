@@ -2,8 +2,14 @@
 
 use super::{BLOCK, BLOCKS, held, image, key, new_disk, open, try_open};
 use nerite::{BlockDevice, CreateOptions, Error, KvWrite, Store, WriteRequest};
-use nerite_tests::disk::{Call, Pending, Repeat};
-use nerite_tests::{Fate, Fault, SimDisk, contents};
+use nerite_tests::disk::Repeat;
+use nerite_tests::{Fate, Fault, SimDisk, Strike, Unflushed, contents};
+
+/// All flushes but the first `after` fail, and what was to be flushed stays in the cache.
+fn flushes_fail_after(after: u64) -> Fault {
+    let strike = Strike::FlushFails(Unflushed::Kept);
+    Fault { strike, after, repeat: Repeat::Forever }
+}
 
 #[test]
 fn only_a_blank_device_is_taken_unless_forced() {
@@ -49,13 +55,12 @@ fn power_lost_while_a_store_is_made_over_another_leaves_one_of_them() {
     let (mut old_seen, mut new_seen) = (0, 0);
     for flushes in 0..2 {
         let disk = SimDisk::from_bytes(BLOCK, before.clone());
-        let (repeat, pending) = (Repeat::Forever, Pending::Kept);
-        disk.inject(Fault { call: Call::Flush, after: flushes, repeat, pending });
+        disk.inject(flushes_fail_after(flushes));
         let made = Store::create(&disk, CreateOptions::new(9).force(true));
         assert!(matches!(made, Err(Error::Device(_))));
         // Two copies of one block each, of which the first sector says all.
         let sectors = disk.pending();
-        let fates = [Fate::New, Fate::Old, Fate::Torn { prefix: 100 }, Fate::Garbage(3)];
+        let fates = [Fate::New, Fate::Old, Fate::Head(100), Fate::Garbage(3)];
         for (one, two) in fates.iter().flat_map(|one| fates.map(|two| (*one, two))) {
             let image = disk.crash(|sector| match sector {
                 0 => one,
@@ -86,11 +91,10 @@ fn power_lost_while_a_store_of_other_blocks_is_made_leaves_one_of_them() {
             let (mut old_seen, mut new_seen) = (0, 0);
             for flushes in 0..3 {
                 let disk = SimDisk::from_bytes(512, image(&old));
-                let (repeat, pending) = (Repeat::Forever, Pending::Kept);
-                disk.inject(Fault { call: Call::Flush, after: flushes, repeat, pending });
+                disk.inject(flushes_fail_after(flushes));
                 let options = CreateOptions::new(9).block_size(new_size).force(true);
                 assert!(matches!(Store::create(&disk, options), Err(Error::Device(_))));
-                for fate in [Fate::New, Fate::Old, Fate::Torn { prefix: 100 }, Fate::Zeros] {
+                for fate in [Fate::New, Fate::Old, Fate::Head(100), Fate::Zeros] {
                     let image = SimDisk::from_bytes(512, disk.crash(|_| fate));
                     let found = contents(&open(image, 3)).len();
                     old_seen += usize::from(found == 30);

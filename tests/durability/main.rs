@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod astray;
 mod chain;
 mod checkpoints;
 mod costs;
@@ -13,8 +14,7 @@ mod mounts;
 mod space;
 
 use nerite::{BlockDevice, CreateOptions, Error, Key, KvRead, KvWrite, OpenOptions, Store, Uuid};
-use nerite_tests::disk::{Call, Pending, Repeat};
-use nerite_tests::{Contents, Fate, Fault, SimDisk, TestClock, contents};
+use nerite_tests::{Contents, Fate, Fault, SimDisk, Strike, TestClock, Unflushed, contents};
 
 /// Devices of 4 MiB: 255 segments of 4 blocks.
 const BLOCK: u32 = 4096;
@@ -41,8 +41,7 @@ fn new_disk_of_sectors() -> SimDisk {
 
 /// The next flush fails once, and what was to be flushed stays in the cache.
 fn fail_next_flush(disk: &SimDisk) {
-    let (repeat, pending) = (Repeat::Once, Pending::Kept);
-    disk.inject(Fault { call: Call::Flush, after: 0, repeat, pending });
+    disk.inject(Fault::next(Strike::FlushFails(Unflushed::Kept)));
 }
 
 fn try_open<D: BlockDevice>(device: D, seed: u64) -> Result<Store<D>, Error> {

@@ -1,7 +1,7 @@
 //! Mounts: epochs, and more than one writer.
 
 use super::{image, key, new_disk, open, value_of};
-use nerite::{Error, Flush, Geometry, KvRead, KvWrite, OpenOptions, Store};
+use nerite::{Error, Flush, KvRead, KvWrite, OpenOptions, Store};
 use nerite_tests::{SimDisk, TestClock, contents};
 use std::collections::BTreeSet;
 
@@ -60,30 +60,9 @@ fn a_read_only_mount_refuses_every_write() {
     assert_eq!(image(&disk), before);
 }
 
-/// A disk with another geometry in front.
-struct Like(SimDisk, Geometry);
-
-impl nerite::BlockDevice for Like {
-    fn geometry(&self) -> Geometry {
-        self.1
-    }
-    fn read(&self, requests: &mut [nerite::ReadRequest<'_>]) -> Result<(), nerite::DeviceError> {
-        self.0.read(requests)
-    }
-    fn write(&self, requests: &[nerite::WriteRequest<'_>]) -> Result<(), nerite::DeviceError> {
-        self.0.write(requests)
-    }
-    fn flush(&self) -> Result<(), nerite::DeviceError> {
-        self.0.flush()
-    }
-}
-
 #[test]
 fn a_device_without_a_working_flush_is_written_only_if_asked_for() {
-    let disk = new_disk();
-    let mut geometry = nerite::BlockDevice::geometry(&disk);
-    geometry.flush = Flush::Unavailable;
-    let disk = Like(disk, geometry);
+    let disk = new_disk().with_geometry(|geometry| geometry.flush = Flush::Unavailable);
     let options = OpenOptions::new(2);
     let refused = Store::open(&disk, TestClock::new(1), options);
     assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
@@ -97,9 +76,7 @@ fn a_device_without_a_working_flush_is_written_only_if_asked_for() {
 fn a_read_only_device_is_opened_only_for_reading() {
     let disk = new_disk();
     open(&disk, 2).set(&key("a"), b"x").unwrap();
-    let mut geometry = nerite::BlockDevice::geometry(&disk);
-    geometry.read_only = true;
-    let disk = Like(disk, geometry);
+    let disk = disk.with_geometry(|geometry| geometry.read_only = true);
     let refused = Store::open(&disk, TestClock::new(1), OpenOptions::new(2));
     assert!(matches!(refused, Err(Error::ReadOnly)), "{refused:?}");
     let options = OpenOptions::new(2).read_only(true);

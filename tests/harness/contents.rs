@@ -1,38 +1,68 @@
 //! Everything that a store holds, for comparisons.
 
-use nerite::{Key, Kind, KvRead, Timestamp};
+use nerite::{Error, Key, Kind, KvRead, Timestamp};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Every value and its time.
 pub type Contents = BTreeMap<Key, (Vec<u8>, Timestamp)>;
 
 /// Every value of `kv` and its time, found the way a user would: from the root down by `list`.
 ///
-/// It panics when a call fails, and when a dictionary has an entry twice or out of order, or one
-/// that `exists` does not confirm.
+/// It panics where [`try_contents`] tells why not.
 pub fn contents<K: KvRead + ?Sized>(kv: &K) -> Contents {
+    try_contents(kv).unwrap_or_else(|untold| panic!("{untold}"))
+}
+
+/// Why a store does not tell what it holds.
+#[derive(Debug)]
+pub enum Untold {
+    /// This call, of this key, has failed.
+    Call(&'static str, Key, Error),
+    /// Its answers do not fit each other.
+    Contradiction(String),
+}
+
+impl fmt::Display for Untold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(call, key, error) => write!(f, "{call} {key}: {error}"),
+            Self::Contradiction(what) => f.write_str(what),
+        }
+    }
+}
+
+/// Every value of `kv` and its time, found the way a user would: from the root down by `list`.
+///
+/// # Errors
+/// [`Untold`] when a call fails, and when a dictionary has an entry twice or out of order, or one
+/// that `exists` does not confirm.
+pub fn try_contents<K: KvRead + ?Sized>(kv: &K) -> Result<Contents, Untold> {
     let mut found = Contents::new();
     let mut dictionaries = vec![Key::ROOT];
     while let Some(dictionary) = dictionaries.pop() {
-        let entries = told(kv.list(&dictionary), "list", &dictionary);
-        assert!(
-            entries.is_sorted_by(|one, next| one.key < next.key),
-            "{dictionary} lists an entry twice or out of order: {entries:?}"
-        );
+        let entries = told(kv.list(&dictionary), "list", &dictionary)?;
+        if !entries.is_sorted_by(|one, next| one.key < next.key) {
+            let what = format!("{dictionary} lists an entry twice or out of order: {entries:?}");
+            return Err(Untold::Contradiction(what));
+        }
         for entry in entries {
-            let exists = told(kv.exists(&entry.key), "exists", &entry.key);
-            assert_eq!(exists, Some(entry.kind), "{} as listed", entry.key);
+            let exists = told(kv.exists(&entry.key), "exists", &entry.key)?;
+            if exists != Some(entry.kind) {
+                let what = format!("{} is listed as {:?}, is {exists:?}", entry.key, entry.kind);
+                return Err(Untold::Contradiction(what));
+            }
             match entry.kind {
                 Kind::Dictionary => dictionaries.push(entry.key),
                 Kind::Value => {
-                    let value = told(kv.get(&entry.key), "get", &entry.key);
-                    let time = told(kv.last_modified(&entry.key), "last_modified", &entry.key);
+                    let value = told(kv.get(&entry.key), "get", &entry.key)?;
+                    let time = told(kv.last_modified(&entry.key), "last_modified", &entry.key)?;
                     found.insert(entry.key, (value, time));
                 }
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// How `found` differs from `expected`: which keys, and in what. Empty if it does not.
@@ -58,8 +88,8 @@ pub fn differences(expected: &Contents, found: &Contents) -> Vec<String> {
     differences.collect()
 }
 
-fn told<T>(answer: Result<T, nerite::Error>, call: &str, key: &Key) -> T {
-    answer.unwrap_or_else(|error| panic!("{call} {key}: {error}"))
+fn told<T>(answer: Result<T, Error>, call: &'static str, key: &Key) -> Result<T, Untold> {
+    answer.map_err(|error| Untold::Call(call, key.clone(), error))
 }
 
 #[cfg(test)]

@@ -5,15 +5,18 @@
 
 pub mod clock;
 pub mod contents;
+pub mod crash;
 pub mod disk;
 pub mod model;
 pub mod random;
+pub mod write;
 
 pub use clock::TestClock;
-pub use contents::{Contents, contents, differences};
-pub use disk::{CountingDevice, Counts, Fate, Fault, SimDisk};
+pub use contents::{Contents, Untold, contents, differences, try_contents};
+pub use disk::{CountingDevice, Counts, Fate, Fault, SimDisk, Strike, Unflushed};
 pub use model::Model;
 pub use random::Random;
+pub use write::{Value, Write};
 
 /// The example of the repository's `README.md`, compiled with the doc tests.
 #[cfg(doctest)]

@@ -17,6 +17,7 @@ use super::layout::Layout;
 use super::place::{NextSegments, Place, put_next, read_next};
 use crate::clock::Timestamp;
 use crate::error::Fault;
+use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 use uuid::Uuid;
 
@@ -26,6 +27,13 @@ pub(crate) const HEADER_LEN: usize = 140;
 const MAGIC: [u8; 4] = *b"NrFr";
 const FRAME_CHECK_FROM: usize = 8;
 const HEADER_CHECK_FROM: usize = 12;
+
+// Fields on both sides of the epoch.
+const UUID_AT: usize = 16;
+const BIRTH_AT: usize = 32;
+const NUMBER_AT: usize = 56;
+const SEGMENT_AT: usize = 80;
+const BLOCK_AT: usize = 84;
 
 const FIRST: u16 = 1;
 const LAST: u16 = 2;
@@ -81,7 +89,7 @@ impl FrameHeader {
         let header = self.encode();
         replace(frame, HEADER_CHECK_FROM, &header);
         replace(frame, FRAME_CHECK_FROM, &check(&header).to_le_bytes());
-        let check = check(frame.get(FRAME_CHECK_FROM..).unwrap_or_default());
+        let check = check(covered(frame));
         replace(frame, 0, &MAGIC);
         replace(frame, MAGIC.len(), &check.to_le_bytes());
         check
@@ -186,7 +194,7 @@ impl FrameHeader {
     pub(crate) fn open<'a>(&self, bytes: &'a [u8]) -> Result<(&'a [u8], u32), Fault> {
         let mut reader = Reader::new(bytes);
         let (_magic, stored) = (reader.u32()?, reader.u32()?);
-        if check(bytes.get(FRAME_CHECK_FROM..).unwrap_or_default()) != stored {
+        if check(covered(bytes)) != stored {
             return Err(Fault::Check);
         }
         let end = HEADER_LEN.saturating_add(self.records_len as usize);
@@ -195,9 +203,28 @@ impl FrameHeader {
     }
 }
 
-/// Makes `bytes`, which a frame starts with, start with none.
-pub(crate) fn disown(bytes: &mut [u8]) {
-    replace(bytes, 0, &[0; MAGIC.len()]);
+/// What the frame check covers.
+fn covered(frame: &[u8]) -> &[u8] {
+    let end = if planted(Bug::CheckAfterData) { HEADER_LEN } else { frame.len() };
+    frame.get(FRAME_CHECK_FROM..end).unwrap_or_default()
+}
+
+/// Whether `bytes`, which start with no header, hold either end of the header of such a frame as far
+/// as its epoch: all that tells it from another frame of this number at this place.
+pub(crate) fn is_torn_header(
+    bytes: &[u8],
+    (uuid, birth): (&Uuid, u64),
+    number: u64,
+    place: Place,
+) -> bool {
+    let holds =
+        |at: usize, field: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(field));
+    let start = holds(UUID_AT, uuid.as_bytes()) && holds(BIRTH_AT, &birth.to_le_bytes());
+    let (segment, block) = (place.segment.to_le_bytes(), place.block.to_le_bytes());
+    let end = holds(NUMBER_AT, &number.to_le_bytes())
+        && holds(SEGMENT_AT, &segment)
+        && holds(BLOCK_AT, &block);
+    start || end
 }
 
 fn replace(bytes: &mut [u8], at: usize, by: &[u8]) {
@@ -259,6 +286,29 @@ mod tests {
         let (_, mut bytes, _) = frame(&[9; 100]);
         bytes[HEADER_LEN - 8] ^= 0xff;
         assert_eq!(FrameHeader::decode(&bytes), Err(Fault::Check));
+    }
+
+    #[test]
+    fn either_end_of_a_header_up_to_the_epoch_is_told_from_other_bytes() {
+        let (header, bytes, _) = frame(&[9; 100]);
+        let FrameHeader { uuid, birth, number, place, .. } = header;
+        let is_torn = |bytes: &[u8]| is_torn_header(bytes, (&uuid, birth), number, place);
+        for torn in 1..HEADER_LEN {
+            let (mut head, mut tail) = (bytes.clone(), bytes.clone());
+            head[torn..].fill(0xEE);
+            tail[..torn].fill(0xEE);
+            assert!(is_torn(&head) || torn < 48, "{torn} bytes are left");
+            assert!(is_torn(&tail) || torn > 40, "{torn} bytes are missing");
+        }
+        let other = |change: FrameHeader| {
+            let mut bytes = bytes.clone();
+            change.seal(&mut bytes, 512);
+            is_torn_header(&bytes, (&Uuid::nil(), birth), number, place)
+        };
+        assert!(other(header), "of any store");
+        assert!(!other(FrameHeader { number: number + 1, ..header }));
+        assert!(!other(FrameHeader { place: Place { block: 9, ..place }, ..header }));
+        assert!(!is_torn(&[0; 512]) && !is_torn(&[0xEE; 512]) && !is_torn(&[]));
     }
 
     #[test]

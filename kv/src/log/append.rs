@@ -5,25 +5,26 @@
 //!   chain, or in a segment that was free.
 //! - A commit is acknowledged after one write and one flush; `durable` moves only then.
 //! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
-//! - What a crash has left of a frame that would fit where the chain ends is made unreadable before
-//!   anything is written over it. Otherwise a second crash could mix the two: if both end in the
-//!   same bytes, the old frame would be whole again, though it was found absent in between.
+//! - What a crash has left of a frame that would fit where the chain ends is destroyed before anything
+//!   is written over it. Otherwise a second crash could mix the two: where both hold the same bytes,
+//!   the old frame would be whole again, though it was found absent in between. It is the epoch that
+//!   tells them apart, so that no mixture brings an old frame back once its epoch is gone.
 
 use super::change::{Change, Pending};
 use super::disk::Disk;
-use super::frames::header_at;
 use super::plan::{self, PlannedFrame, Reserve};
 use super::segments::Segments;
 use super::superblocks::Newest;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
-use crate::format::frame::{self, FrameHeader, HEADER_LEN};
+use crate::format::frame::{FrameHeader, HEADER_LEN};
 use crate::format::place::Place;
 use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::record::{self, Record};
 use crate::format::superblock::Superblock;
+use crate::planted::{Bug, planted};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -37,24 +38,24 @@ pub(crate) struct Log {
     pub(super) durable: u64,
     /// The epoch that the first frame of this mount starts.
     pub(super) mount: Option<u64>,
-    /// Frames were found behind the end of the chain, whole or in part.
-    cut: bool,
+    /// Where the next frame may go, but for what a crash has left there of another one.
+    remains: Vec<Place>,
     /// A write or flush has failed, or is under way.
     pub(super) poisoned: bool,
 }
 
 impl Log {
-    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; with
-    /// `cut`, there are others behind it.
+    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; at
+    /// `remains` a crash has left something of others.
     pub(crate) const fn new(
         newest: Newest,
         point: ChainPoint,
         segments: Segments,
         epoch: u64,
-        cut: bool,
+        remains: Vec<Place>,
     ) -> Self {
         let durable = point.number.saturating_sub(1);
-        Self { newest, point, segments, durable, mount: Some(epoch), cut, poisoned: false }
+        Self { newest, point, segments, durable, mount: Some(epoch), remains, poisoned: false }
     }
 
     pub(crate) const fn newest(&self) -> &Newest {
@@ -103,6 +104,17 @@ impl Log {
         plan::record_len_max(&self.superblock().layout).saturating_sub(fixed)
     }
 
+    /// Whether there is room for the operations; how many segments they open.
+    ///
+    /// # Errors
+    /// `TooLarge` and `NoSpace`.
+    pub(crate) fn admit(&self, operations: &[Pending<'_>], reserve: Reserve) -> Result<u32, Error> {
+        let layout = self.superblock().layout;
+        let plan = plan::plan(&layout, &self.segments, &self.point, operations, reserve)?;
+        let opened = plan.iter().filter(|planned| planned.place.block == 0).count();
+        Ok(u32::try_from(opened).unwrap_or(u32::MAX))
+    }
+
     /// Commits the operations as one group: when it returns `Ok` they are durable, all of them.
     /// The caller applies the changes that come back, with the bytes that the log has grown by.
     ///
@@ -129,8 +141,9 @@ impl Log {
         let Encoder { point, changes, .. } = group;
         // Whatever ends the next calls early, a panic of the device too, leaves the log poisoned.
         self.poisoned = true;
-        if let Some(first) = plan.first().filter(|_| self.cut) {
-            self.disown(disk, first.place)?;
+        self.destroy_remains(disk, &plan)?;
+        if planted(Bug::TailRewrite) {
+            self.rewrite_tail(disk)?;
         }
         disk.write_many(frames.iter().map(|(at, frame)| (*at, &frame[..])))?;
         disk.flush()?;
@@ -139,20 +152,34 @@ impl Log {
         Ok((changes, plan.iter().map(|planned| planned.len).sum()))
     }
 
-    /// Makes what is left of a frame at `place` unreadable, if it would fit where the chain ends.
-    fn disown<D: BlockDevice>(&mut self, disk: &Disk<D>, place: Place) -> Result<(), Error> {
-        let superblock = self.superblock();
-        let at = superblock.layout.at(place.segment, place.block);
-        let mut block = vec![0; superblock.layout.block_len as usize];
-        disk.read(at, &mut block)?;
-        let left = header_at(&block, superblock, place);
-        if left.is_some_and(|header| self.point.accepts(&header)) {
-            frame::disown(&mut block);
-            disk.write_many([(at, &block[..])])?;
-            disk.flush()?;
+    /// Destroys what is left of other frames where the planned ones go. The bytes that do it are those
+    /// of a new epoch, not zeros: part of them could be what a frame lacked.
+    fn destroy_remains<D: BlockDevice>(
+        &self,
+        disk: &Disk<D>,
+        plan: &[PlannedFrame],
+    ) -> Result<(), Error> {
+        let layout = &self.superblock().layout;
+        let planned = |place: &&Place| plan.iter().any(|planned| planned.place == **place);
+        let places = self.remains.iter().filter(planned);
+        let places: Vec<_> = places.map(|place| layout.at(place.segment, place.block)).collect();
+        if places.is_empty() {
+            return Ok(());
         }
-        self.cut = false;
-        Ok(())
+        let epoch = self.mount.unwrap_or(self.point.epoch).to_le_bytes();
+        let block = epoch.repeat(disk.geometry().block_size as usize / epoch.len());
+        disk.write_many(places.into_iter().map(|at| (at, &block[..])))?;
+        disk.flush()
+    }
+
+    /// Writes the last block of the chain once more: a bug, for tests only.
+    fn rewrite_tail<D: BlockDevice>(&self, disk: &Disk<D>) -> Result<(), Error> {
+        let layout = &self.superblock().layout;
+        let Some(Place { segment, block }) = self.point.open else { return Ok(()) };
+        let at = layout.at(segment, block.saturating_sub(1));
+        let mut last = vec![0; layout.block_len as usize];
+        disk.read(at, &mut last)?;
+        disk.write_many([(at, &last[..])])
     }
 
     /// Takes note that the planned frames are durable.
@@ -167,6 +194,7 @@ impl Log {
         self.durable = point.number.saturating_sub(1);
         self.point = point;
         self.mount = None;
+        self.remains.clear();
     }
 }
 

@@ -28,7 +28,16 @@ use alloc::vec::Vec;
 /// Bytes of segments that are looked at though no frame names them.
 const LOOK_AHEAD: u64 = 1 << 20;
 
-/// Looks for frames beyond the end of the chain, and counts those that a crash can have left.
+/// What a crash may have left beyond the end of the chain.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Frames, whole or in part.
+    pub(crate) frames: u64,
+    /// Those places for the next frame at which there is something of another one.
+    pub(crate) remains: Vec<Place>,
+}
+
+/// Looks for frames beyond the end of the chain that a crash can have left.
 ///
 /// # Errors
 /// `Corrupt` if one of them says that the missing frame was durable, or names a checkpoint that no
@@ -38,12 +47,13 @@ pub(crate) fn look_beyond<D: BlockDevice>(
     newest: &Newest,
     segments: &Segments,
     end: &ChainPoint,
-) -> Result<u64, Error> {
+) -> Result<Left, Error> {
     let count = LOOK_AHEAD.div_ceil(newest.superblock.layout.segment_len());
     let free = segments.free_segments().take(usize::try_from(count).unwrap_or(usize::MAX));
     let named = end.next_segments.into_iter().flatten().chain(free).collect();
     let mut beyond = Beyond { newest, end, named, frames: 0 };
     let mut frames = Frames::new(disk, &newest.superblock);
+    let remains = frames.remains(end)?;
     if let Some(place) = end.open {
         beyond.scan(&mut frames, place)?;
     }
@@ -52,7 +62,7 @@ pub(crate) fn look_beyond<D: BlockDevice>(
         beyond.scan(&mut frames, Place { segment, block: 0 })?;
         next += 1;
     }
-    Ok(beyond.frames)
+    Ok(Left { frames: beyond.frames, remains })
 }
 
 /// Looks for evidence that the superblock of a lost slot was newer than the one in force. Segments

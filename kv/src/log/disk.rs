@@ -2,6 +2,7 @@
 
 use crate::device::{BlockDevice, Geometry, ReadRequest, WriteRequest};
 use crate::error::Error;
+use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 
 /// A device addressed in bytes. Addresses and lengths are multiples of its block size.
@@ -50,6 +51,9 @@ impl<D: BlockDevice> Disk<D> {
     }
 
     pub(crate) fn flush(&self) -> Result<(), Error> {
+        if planted(Bug::FlushRetried) && self.device.flush().is_ok() {
+            return Ok(());
+        }
         Ok(self.device.flush()?)
     }
 

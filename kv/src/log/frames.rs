@@ -4,8 +4,9 @@ use super::disk::Disk;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::FRAME_LEN_MAX;
-use crate::format::frame::FrameHeader;
+use crate::format::frame::{FrameHeader, is_torn_header};
 use crate::format::place::Place;
+use crate::format::point::ChainPoint;
 use crate::format::superblock::Superblock;
 use alloc::vec::Vec;
 
@@ -31,6 +32,16 @@ pub(super) fn header_at(
     belongs.then_some(header)
 }
 
+/// Whether `bytes`, read from `place`, may be what a crash has left of a frame that fits `point`: its
+/// header, or either end of one.
+fn is_remains(bytes: &[u8], superblock: &Superblock, point: &ChainPoint, place: Place) -> bool {
+    let store = (&superblock.uuid, superblock.birth);
+    match FrameHeader::decode(bytes) {
+        Ok(header) => point.accepts(&header),
+        Err(_) => is_torn_header(bytes, store, point.number, place),
+    }
+}
+
 /// A reader of frames, forwards through the log.
 pub(super) struct Frames<'a, D> {
     disk: &'a Disk<D>,
@@ -50,6 +61,19 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
         let superblock = self.superblock;
         let bytes = self.read(place, u64::from(superblock.layout.block_len))?;
         Ok(header_at(bytes, superblock, place))
+    }
+
+    /// Those places where the next frame can go that hold remains of another one.
+    pub(super) fn remains(&mut self, point: &ChainPoint) -> Result<Vec<Place>, Error> {
+        let superblock = self.superblock;
+        let mut found = Vec::new();
+        for place in point.places(&superblock.layout) {
+            let bytes = self.read(place, u64::from(superblock.layout.block_len))?;
+            if is_remains(bytes, superblock, point, place) {
+                found.push(place);
+            }
+        }
+        Ok(found)
     }
 
     /// The records and the check of the frame of this header, if it is valid.

@@ -15,7 +15,7 @@ mod segments;
 pub(crate) mod superblocks;
 
 pub(crate) use append::Log;
-pub(crate) use beyond::{look_beyond, look_for_newer};
+pub(crate) use beyond::{Left, look_beyond, look_for_newer};
 pub(crate) use change::{Change, Pending, What};
 pub(crate) use disk::Disk;
 pub(crate) use fetch::fetch;

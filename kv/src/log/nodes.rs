@@ -68,9 +68,11 @@ pub(crate) struct NewNodes {
 }
 
 impl NewNodes {
-    pub(crate) fn new(log: &Log) -> Self {
+    /// None yet. They leave the reserve, and `spoken_for` segments besides.
+    pub(crate) fn new(log: &Log, spoken_for: u32) -> Self {
         let superblock = log.superblock();
-        let spare = plan::spare_segments(&log.segments, &log.point).unwrap_or(0) as usize;
+        let spare = plan::spare_segments(&log.segments, &log.point).unwrap_or(0);
+        let spare = spare.saturating_sub(spoken_for) as usize;
         // The chain takes the lowest: so it finds what lies beyond its end.
         let mut free: Vec<_> = log.segments.free_segments().rev().take(spare).collect();
         free.reverse();

@@ -22,6 +22,7 @@ use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::record::Record;
 use crate::format::superblock::Superblock;
+use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 
 /// A group that is whole.
@@ -139,7 +140,9 @@ struct Group {
 
 impl Group {
     fn add(&mut self, header: &FrameHeader, len: u64, changes: Vec<Change>) -> Result<(), Fault> {
-        if header.first {
+        if header.first && planted(Bug::FirstKeepsUnfinished) {
+            (self.number, self.open) = (header.number, true);
+        } else if header.first {
             // What is left of an unfinished group was never acknowledged.
             *self = Self { number: header.number, open: true, ..Self::default() };
         }

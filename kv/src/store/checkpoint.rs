@@ -1,8 +1,9 @@
 //! Checkpoints: the delta goes into the tree, a step at a time, paid for by writes.
 //!
 //! A *round* begins when the delta is frozen and ends when all of it is in the tree; then the tail
-//! starts where it was frozen. Steps are taken at the beginning of a writing call, before its own
-//! commit: so if one fails, the call has changed nothing.
+//! starts where it was frozen. Steps are taken by writing calls, before their own commits but when
+//! these are sure to be admitted: a call that is refused writes nothing, and if a step fails, the
+//! call has changed nothing.
 //!
 //! Invariants:
 //! - A delta is frozen between commits, and all of it is durable.
@@ -29,8 +30,9 @@ const LEAVES_A_CHANGE: u64 = 2;
 const LEAVES_A_CHANGE_WHEN_FULL: u64 = 32;
 
 impl<D: BlockDevice> Store<D> {
-    /// Takes the steps that earlier changes have paid for.
-    pub(super) fn maintain(&self, log: &mut Log) -> Result<(), Error> {
+    /// Takes the steps that earlier changes have paid for, and leaves `spoken_for` free segments to
+    /// the commit that follows.
+    pub(super) fn maintain(&self, log: &mut Log, spoken_for: u32) -> Result<(), Error> {
         if !log.has_mounted() {
             return Ok(());
         }
@@ -44,7 +46,7 @@ impl<D: BlockDevice> Store<D> {
                 (index.frozen().cloned(), index.credit)
             };
             let Some(frozen) = frozen.filter(|_| paid >= step_leaves) else { return Ok(()) };
-            match self.step(log, &frozen) {
+            match self.step(log, &frozen, spoken_for) {
                 Ok(leaves) => {
                     let mut index = self.index.lock();
                     index.credit = index.credit.saturating_sub((leaves as u64).max(step_leaves));
@@ -71,7 +73,7 @@ impl<D: BlockDevice> Store<D> {
     }
 
     /// Merges a range of keys and makes that durable. Tells how many leaves it has read.
-    fn step(&self, log: &mut Log, frozen: &Frozen) -> Result<usize, Error> {
+    fn step(&self, log: &mut Log, frozen: &Frozen, spoken_for: u32) -> Result<usize, Error> {
         let superblock = *log.superblock();
         let first = superblock.tail_start.sequence;
         let node = superblock.layout.node_len_max();
@@ -84,7 +86,7 @@ impl<D: BlockDevice> Store<D> {
             |pointer, level| self.read_node(pointer, level),
             frozen,
             (superblock.tree, first, superblock.layout),
-            NewNodes::new(log),
+            NewNodes::new(log, spoken_for),
             budget,
         )?;
         let done = merged.next.is_none();

@@ -15,7 +15,7 @@ mod options;
 mod read;
 mod recovery;
 mod rename;
-mod scan;
+pub mod scan;
 mod seed;
 mod verify;
 mod write;
@@ -35,7 +35,6 @@ use core::fmt;
 pub use info::{Cut, Info, Stat};
 use options::Limits;
 pub use options::{CreateOptions, OpenOptions};
-pub use scan::{Row, Scan};
 
 /// A key-value store on a block device.
 ///

@@ -14,6 +14,7 @@ use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::superblock::Superblock;
 use crate::index::{Cache, Index};
 use crate::log::{self, Disk, Log, Replayed, Segments, superblocks};
+use crate::planted::{Bug, planted};
 
 /// What was found on the device.
 pub(super) struct Recovered {
@@ -54,19 +55,20 @@ pub(super) fn recover<D: BlockDevice>(
             index.freeze(end);
         }
     })?;
-    let beyond = log::look_beyond(disk, &newest, &segments, &end)?;
-    let cut = (beyond > 0).then(|| Cut {
+    let log::Left { frames, remains } = log::look_beyond(disk, &newest, &segments, &end)?;
+    let cut = (frames > 0).then(|| Cut {
         at: end.at(&superblock.layout),
         frame: end.number,
-        frames_beyond: beyond,
+        frames_beyond: frames,
     });
-    if !options.read_only {
+    if !options.read_only && !planted(Bug::DurableFromCache) {
         disk.flush()?;
     }
     // The state that the mount starts from takes part, so that two mounts of one seed differ too
     // wherever they follow each other.
     let epoch = mix(options.seed, end.number ^ end.epoch.rotate_left(32));
-    let log = Log::new(newest, end, segments, epoch, cut.is_some());
+    let epoch = if planted(Bug::EpochNotRandom) { end.epoch.wrapping_add(1) } else { epoch };
+    let log = Log::new(newest, end, segments, epoch, remains);
     Ok(Recovered { log, index, cut })
 }
 

@@ -18,25 +18,26 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 impl<D: BlockDevice> Store<D> {
-    /// The right to write: nobody else writes while it is held. What earlier writes have paid for
-    /// is done first.
+    /// The right to write: nobody else writes while it is held.
     pub(super) fn writer(&self) -> Result<Guard<'_, Log>, Error> {
         if self.read_only {
             return Err(Error::ReadOnly);
         }
-        let mut log = self.log.lock();
+        let log = self.log.lock();
         log.check()?;
-        self.maintain(&mut log)?;
         Ok(log)
     }
 
-    /// Makes the operations durable, all of them, and then visible.
+    /// Makes the operations durable, all of them, and then visible. What earlier ones have paid for
+    /// is done first.
     pub(super) fn commit(
         &self,
         log: &mut Log,
         operations: &[Pending<'_>],
         reserve: Reserve,
     ) -> Result<(), Error> {
+        let spoken_for = log.admit(operations, reserve)?;
+        self.maintain(log, spoken_for)?;
         let (changes, len) = log.append(&self.disk, self.clock.now(), operations, reserve)?;
         let mut index = self.index.lock();
         self.pay(&mut index, changes.len());

@@ -1,65 +1,44 @@
-//! A disk in memory that forgets what was not flushed.
+//! A disk in memory that forgets what was not flushed, and fails as it is told.
 
-use super::plan::{Call, Fault, Pending, Plan};
-use crate::random::Random;
+use super::fate::{Fate, garbage};
+use super::medium::{Event, Medium, Written};
+use super::monitor::Monitor;
+use super::plan::{Fault, Plan, Request, Strike, Unflushed};
+use super::sector::{SECTOR, sector, sector_mut};
 use nerite::device::check_request;
 use nerite::{
     BlockDevice, DeviceError, DeviceErrorKind, Geometry, MemoryDevice, ReadRequest, WriteRequest,
 };
-use std::sync::{Mutex, MutexGuard};
-
-/// Bytes that a disk writes as one: the unit in which a crash takes or leaves.
-pub const SECTOR: usize = 512;
-
-/// What a crash makes of one pending sector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It reached the disk.
-    New,
-    /// It did not; what was there before still is.
-    Old,
-    /// Its first bytes reached the disk.
-    Torn {
-        /// How many.
-        prefix: usize,
-    },
-    /// It holds nothing of either, but bytes from this seed.
-    Garbage(u64),
-    /// It holds zeros.
-    Zeros,
-}
-
-impl Fate {
-    fn strike(self, sector: &mut [u8], new: &[u8; SECTOR]) {
-        match self {
-            Self::New => sector.copy_from_slice(new),
-            Self::Old => {}
-            Self::Torn { prefix } => sector[..prefix].copy_from_slice(&new[..prefix]),
-            Self::Garbage(seed) => sector.copy_from_slice(&Random::new(seed).bytes(SECTOR)),
-            Self::Zeros => sector.fill(0),
-        }
-    }
-}
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A disk in memory with a cache that a crash loses.
 ///
 /// Reads see every write at once. A flush makes durable what was written before it; at a crash,
-/// each 512-byte sector written since meets a [`Fate`] of its own.
+/// each 512-byte sector written since meets a [`Fate`] of its own. A discard is a write of garbage.
 #[derive(Debug)]
 pub struct SimDisk {
     geometry: Geometry,
     state: Mutex<State>,
 }
 
+/// What lies beyond the end of a disk that has shrunk without saying so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// Requests fail.
+    Fails,
+    /// Reads give zeros, and writes go nowhere.
+    Zeros,
+}
+
 #[derive(Debug)]
 struct State {
     /// What reads see.
     live: Vec<u8>,
-    /// What a crash can't take.
-    durable: Vec<u8>,
-    /// Sectors written since the last flush, in order, as (offset on the disk, new bytes).
-    pending: Vec<(usize, [u8; SECTOR])>,
+    medium: Medium,
     plan: Plan,
+    trace: Option<Vec<Event>>,
+    monitor: Option<Monitor>,
+    end: Option<(usize, Beyond)>,
 }
 
 impl SimDisk {
@@ -75,36 +54,100 @@ impl SimDisk {
         let block_count = bytes.len() as u64 / u64::from(block_size);
         let geometry = Geometry::new(block_size, block_count);
         assert_eq!(geometry.size(), bytes.len() as u64, "whole blocks of {block_size} bytes");
-        let (live, durable) = (bytes.clone(), bytes);
-        let state = State { live, durable, pending: Vec::new(), plan: Plan::default() };
+        let (live, medium) = (bytes.clone(), Medium::new(bytes));
+        let (plan, trace, monitor, end) = (Plan::default(), None, None, None);
+        let state = State { live, medium, plan, trace, monitor, end };
         Self { geometry, state: Mutex::new(state) }
     }
 
-    /// Lets a call to come fail.
+    /// The same disk with another geometry in front: read-only, without a flush, with discard.
+    #[must_use]
+    pub fn with_geometry(mut self, change: impl FnOnce(&mut Geometry)) -> Self {
+        change(&mut self.geometry);
+        self
+    }
+
+    /// Lets a request to come fail or go astray.
     pub fn inject(&self, fault: Fault) {
         self.state().plan.add(fault);
+    }
+
+    /// Lets all requests to come work.
+    pub fn heal(&self) {
+        self.state().plan.clear();
+    }
+
+    /// From now on the disk ends at this byte, though its geometry does not say so.
+    pub fn end_at(&self, offset: usize, beyond: Beyond) {
+        self.state().end = Some((offset, beyond));
+    }
+
+    /// From now on `take_trace` tells what happens.
+    pub fn record(&self) {
+        self.state().trace = Some(Vec::new());
+    }
+
+    /// What has happened since the last look, or since `record`.
+    #[must_use]
+    pub fn take_trace(&self) -> Vec<Event> {
+        self.state().trace.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// From now on the disk panics when acknowledged data is written over.
+    pub fn watch(&self, monitor: Monitor) {
+        self.state().monitor = Some(monitor);
+    }
+
+    /// What the monitor knows, for the disk that is left after a crash.
+    #[must_use]
+    pub fn monitor(&self) -> Option<Monitor> {
+        self.state().monitor.clone()
+    }
+
+    /// What was written since the last verdict has been acknowledged.
+    pub fn acknowledge(&self) {
+        self.state().monitor.iter_mut().for_each(Monitor::acknowledge);
+    }
+
+    /// What was written since the last verdict has not been acknowledged.
+    pub fn disclaim(&self) {
+        self.state().monitor.iter_mut().for_each(Monitor::disclaim);
+    }
+
+    /// Drops from the cache what is not pending: reads see what the disk has. This is what a file
+    /// device does when it is opened.
+    pub fn drop_cache(&self) {
+        let mut state = self.state();
+        state.live = state.medium.visible();
+    }
+
+    /// Lets a sector rot where it lies, in bytes on the disk.
+    pub fn rot(&self, offset: usize, fate: Fate) {
+        let mut state = self.state();
+        let old = *sector(&state.live, offset);
+        let inverted = old.map(|byte| !byte);
+        let mut rotten = old;
+        fate.strike(&mut rotten, &inverted);
+        *sector_mut(&mut state.live, offset) = rotten;
+        *sector_mut(&mut state.medium.durable, offset) = rotten;
     }
 
     /// How many sectors were written since the last flush; one written twice counts twice.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.state().pending.len()
+        self.state().medium.pending.len()
     }
 
     /// What is on the disk when power is lost now. `fate` is asked for each pending sector by its
     /// number, in the order in which they were written. The disk itself goes on.
     #[must_use]
-    pub fn crash(&self, mut fate: impl FnMut(usize) -> Fate) -> Vec<u8> {
-        let state = self.state();
-        let mut bytes = state.durable.clone();
-        for (number, (offset, new)) in state.pending.iter().enumerate() {
-            fate(number).strike(&mut bytes[*offset..offset + SECTOR], new);
-        }
-        bytes
+    pub fn crash(&self, fate: impl FnMut(usize) -> Fate) -> Vec<u8> {
+        self.state().medium.crash(fate)
     }
 
+    /// A test may go on after a panic: the monitor's, or one that it has planned.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while it holds the lock")
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn offset(&self, block: u64, len: usize) -> Result<usize, DeviceError> {
@@ -112,27 +155,64 @@ impl SimDisk {
         let offset = block * u64::from(self.geometry.block_size);
         Ok(usize::try_from(offset).expect("the whole disk is in memory"))
     }
+
+    /// The sectors that the requests write, in order.
+    fn sectors(&self, requests: &[WriteRequest<'_>]) -> Result<Vec<Written>, DeviceError> {
+        let mut sectors = Vec::new();
+        for request in requests {
+            let offset = self.offset(request.block, request.len())?;
+            let bytes = request.bufs.concat();
+            let written = bytes.as_chunks().0.iter().enumerate();
+            sectors.extend(written.map(|(number, new)| (offset + number * SECTOR, *new)));
+        }
+        Ok(sectors)
+    }
 }
 
 impl State {
-    fn write(&mut self, mut offset: usize, bytes: &[u8]) {
-        for sector in bytes.as_chunks().0 {
-            self.live[offset..offset + SECTOR].copy_from_slice(sector);
-            self.pending.push((offset, *sector));
-            offset += SECTOR;
+    fn write(&mut self, sectors: Vec<Written>) {
+        for (offset, new) in &sectors {
+            if let Some(Err(wrong)) = self.monitor.as_mut().map(|monitor| monitor.write(*offset)) {
+                panic!("{wrong}");
+            }
+            *sector_mut(&mut self.live, *offset) = *new;
+        }
+        self.happen(Event::Write(sectors));
+    }
+
+    fn happen(&mut self, event: Event) {
+        self.medium.happen(&event);
+        if let Some(trace) = &mut self.trace {
+            trace.push(event);
         }
     }
 
-    fn flush(&mut self) {
-        for (offset, new) in self.pending.drain(..) {
-            self.durable[offset..offset + SECTOR].copy_from_slice(&new);
-        }
+    /// Whether a request for these bytes reaches beyond the end of a disk that has shrunk.
+    fn reaches_beyond(&self, offset: usize, len: usize) -> Option<Beyond> {
+        self.end.filter(|(end, _)| offset + len > *end).map(|(_, beyond)| beyond)
     }
 
-    fn drop_pending(&mut self) {
-        self.pending.clear();
-        self.live.clone_from(&self.durable);
+    /// What the strike makes of a write: the sectors that land, and whether it fails.
+    fn astray(strike: Option<Strike>, mut sectors: Vec<Written>) -> (Vec<Written>, bool) {
+        match strike {
+            Some(Strike::WriteFails { landed }) => {
+                sectors.truncate(landed);
+                return (sectors, true);
+            }
+            Some(Strike::WriteLost { sector }) if sector < sectors.len() => {
+                sectors.remove(sector);
+            }
+            Some(Strike::WriteMisdirected { sector, offset }) if sector < sectors.len() => {
+                sectors[sector].0 = offset;
+            }
+            _ => {}
+        }
+        (sectors, false)
     }
+}
+
+fn failed(block: Option<u64>) -> DeviceError {
+    DeviceError::new(DeviceErrorKind::Io, block)
 }
 
 impl BlockDevice for SimDisk {
@@ -141,36 +221,72 @@ impl BlockDevice for SimDisk {
     }
 
     fn read(&self, requests: &mut [ReadRequest<'_>]) -> Result<(), DeviceError> {
-        let state = self.state();
+        let mut state = self.state();
+        if state.plan.strike(Request::Read).is_some() {
+            return Err(failed(requests.first().map(|request| request.block)));
+        }
         for request in requests {
             let offset = self.offset(request.block, request.buf.len())?;
-            request.buf.copy_from_slice(&state.live[offset..offset + request.buf.len()]);
+            match state.reaches_beyond(offset, request.buf.len()) {
+                Some(Beyond::Fails) => return Err(failed(Some(request.block))),
+                Some(Beyond::Zeros) => request.buf.fill(0),
+                None => {
+                    let bytes = &state.live[offset..offset + request.buf.len()];
+                    request.buf.copy_from_slice(bytes);
+                }
+            }
         }
         Ok(())
     }
 
     fn write(&self, requests: &[WriteRequest<'_>]) -> Result<(), DeviceError> {
+        let block = requests.first().map(|request| request.block);
+        let mut sectors = self.sectors(requests)?;
         let mut state = self.state();
-        if state.plan.strike(Call::Write).is_some() {
-            let block = requests.first().map(|request| request.block);
-            return Err(DeviceError::new(DeviceErrorKind::Io, block));
+        if self.geometry.read_only {
+            return Err(DeviceError::new(DeviceErrorKind::ReadOnly, block));
         }
-        for request in requests {
-            let offset = self.offset(request.block, request.len())?;
-            state.write(offset, &request.bufs.concat());
+        let beyond = |(offset, _): &Written| state.reaches_beyond(*offset, SECTOR);
+        if sectors.iter().any(|sector| beyond(sector) == Some(Beyond::Fails)) {
+            return Err(failed(block));
         }
-        Ok(())
+        sectors.retain(|sector| beyond(sector).is_none());
+        let strike = state.plan.strike(Request::Write);
+        let (sectors, fails) = State::astray(strike, sectors);
+        state.write(sectors);
+        if fails { Err(failed(block)) } else { Ok(()) }
     }
 
     fn flush(&self) -> Result<(), DeviceError> {
         let mut state = self.state();
-        let Some(fault) = state.plan.strike(Call::Flush) else {
-            state.flush();
-            return Ok(());
-        };
-        if fault.pending == Pending::Dropped {
-            state.drop_pending();
+        match state.plan.strike(Request::Flush) {
+            None => {
+                state.happen(Event::Flush);
+                return Ok(());
+            }
+            Some(Strike::FlushPanics) => panic!("a flush that was asked to panic"),
+            Some(Strike::FlushFails(Unflushed::Dropped)) => {
+                state.happen(Event::Lost);
+                state.live = state.medium.visible();
+            }
+            Some(Strike::FlushFails(Unflushed::Cached)) => state.happen(Event::Lost),
+            Some(_) => {}
         }
-        Err(DeviceError::new(DeviceErrorKind::Io, None))
+        Err(failed(None))
+    }
+
+    fn discard(&self, block: u64, count: u64) -> Result<(), DeviceError> {
+        let size = self.geometry.block_size as usize;
+        let len = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(size);
+        let start = self.offset(block, len)?;
+        if self.geometry.discard {
+            let discarded = (start..start + len).step_by(SECTOR).map(|offset| {
+                let mut bytes = [0; SECTOR];
+                garbage(offset as u64, &mut bytes);
+                (offset, bytes)
+            });
+            self.state().write(discarded.collect());
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,51 @@
+//! Watches that nothing acknowledged is written over.
+//!
+//! Invariant watched: a sector that a call wrote before it returned `Ok` holds acknowledged data.
+//! Nobody writes to it again, or discards it, until it is released. Slots of the superblock are
+//! exempt: they are the one thing that is written in place.
+
+use super::sector::SECTOR;
+
+/// Which sectors hold acknowledged data.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    /// Bytes at the start of the disk that are exempt.
+    exempt: usize,
+    acknowledged: Vec<bool>,
+    /// Sectors written since the last verdict on them.
+    touched: Vec<usize>,
+}
+
+impl Monitor {
+    /// Watches a disk of `len` bytes on which nothing is acknowledged yet. Its first `exempt` bytes
+    /// may always be written.
+    #[must_use]
+    pub fn new(len: usize, exempt: usize) -> Self {
+        Self { exempt, acknowledged: vec![false; len / SECTOR], touched: Vec::new() }
+    }
+
+    /// What was written since the last verdict has been acknowledged.
+    pub(super) fn acknowledge(&mut self) {
+        for sector in self.touched.drain(..) {
+            self.acknowledged[sector] = true;
+        }
+    }
+
+    /// What was written since the last verdict may be written over: its call has failed.
+    pub(super) fn disclaim(&mut self) {
+        self.touched.clear();
+    }
+
+    /// Tells what is wrong with a write to the sector at `offset`, if anything is.
+    pub(super) fn write(&mut self, offset: usize) -> Result<(), String> {
+        let sector = offset / SECTOR;
+        if offset < self.exempt {
+            return Ok(());
+        }
+        if self.acknowledged[sector] {
+            return Err(format!("a write to byte {offset}, where acknowledged data lies"));
+        }
+        self.touched.push(sector);
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! Crashes that a store once did not survive, as the explorer told them.
+
+#![forbid(unsafe_code)]
+
+use nerite_tests::crash::replay;
+
+/// Runs a line that the explorer has printed.
+#[track_caller]
+fn survives(line: &str) {
+    let script = line.parse().unwrap_or_else(|error| panic!("{error}"));
+    replay(&script).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// To make what a crash had left of a frame unreadable, its whole first block was written again.
+/// That write tore: the header stayed, and behind it a lost sector became zeros, as the frame has
+/// them there. It was whole again, though a mount had found it absent.
+#[test]
+fn making_remains_unreadable_does_not_complete_them() {
+    survives(
+        "disk 64K block 2048 clock moves deltas large seed 1: set /a%2d 0t1 cut 1 n,f: set /d/z 0h23 cut 1 o,z",
+    );
+}
+
+/// A frame was made unreadable by its first bytes alone. The next frame, torn behind them, brought
+/// them back, and for the rest the two were alike.
+#[test]
+fn the_start_of_the_next_frame_does_not_complete_remains() {
+    survives(
+        "disk 96K block 512 clock moves deltas large seed 1003: set /e 964t1 cut 1 n,o,n: \
+         set /e 964t58 cut 3 h4,n",
+    );
+}
+
+/// A header torn behind its epoch is none, and nobody looked at it. The next frame, torn before that
+/// place, completed it, and with it the rest of its group.
+#[test]
+fn the_end_of_the_next_frame_does_not_complete_a_torn_header() {
+    survives(
+        "disk 64K block 512 clock still deltas large seed 1: \
+         set /a 3900t1; mv /a /b cut 1 h100,n,n,n,n,n,n,n,n: mv /a /c cut 1 t100",
+    );
+}
+
+/// The remains were of the second frame of a group, whose first one was whole. The next commit was a
+/// group too: its first frame went elsewhere, its second one over the remains.
+#[test]
+fn no_frame_of_the_next_group_completes_remains() {
+    survives(
+        "disk 64K block 512 clock still deltas large seed 1006: set /b 1898h13; set /d/x 0h14; \
+         mv /b /d cut 1 n,n,n,n,n: mv /b /d/x cut 1 o,o,o,o,o,n",
+    );
+}
