@@ -85,6 +85,11 @@ test-features: ## Run the tests of kv/ and tests/ with the feature `std` and wit
 	@$(TEST) -p nerite-tests --no-default-features
 	@$(TEST) -p nerite-tests --no-default-features --features std
 
+# Counts of device operations, which do not depend on the machine; the tests hold them below their gates.
+.PHONY: bench-io
+bench-io: ## Count what calls cost the device, and fail above the gates
+	@$(CARGO) test --quiet -p nerite-tests --test durability index_costs -- --nocapture --test-threads 1
+
 .PHONY: fmt-check
 fmt-check: ## Check the formatting
 	@$(CARGO) fmt --all --check
@@ -114,7 +119,7 @@ deny: ## Check licences and sources of dependencies, if cargo-deny is installed
 
 .PHONY: ci
 ci: ## All of the above checks and tests, and how many tests ran
-	@scripts/count-tests.sh $(MAKE) --no-print-directory fmt-check clippy doc no-std test test-features deny
+	@scripts/count-tests.sh $(MAKE) --no-print-directory fmt-check clippy doc no-std test test-features bench-io deny
 
 .PHONY: clean
 clean: ## Remove what was built, and the disk of `make run`

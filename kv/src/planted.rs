@@ -24,6 +24,17 @@ pub enum Bug {
     DurableFromCache,
     /// A new state of the superblock goes to one copy of its slot.
     SingleCopy,
+    /// A state of the superblock is written before the nodes that it names are flushed.
+    FlipBeforeNodes,
+    /// The tail starts where the delta was frozen before all of that is in the tree.
+    TailStartEarly,
+    /// What was frozen is not there when the store is opened again.
+    FrozenLost,
+    /// A removal of a range brings older values back when it is gone from memory: it hides nothing
+    /// but what memory has.
+    RangeResurrects,
+    /// A removal of a range hides what was set behind it.
+    RangeHidesNewer,
 }
 
 #[cfg(not(planted))]
@@ -46,7 +57,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 8] = [
+        pub const ALL: [(&str, Self); 13] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -55,6 +66,11 @@ mod switch {
             ("first-keeps-unfinished", Self::FirstKeepsUnfinished),
             ("durable-from-cache", Self::DurableFromCache),
             ("single-copy", Self::SingleCopy),
+            ("flip-before-nodes", Self::FlipBeforeNodes),
+            ("tail-start-early", Self::TailStartEarly),
+            ("frozen-lost", Self::FrozenLost),
+            ("range-resurrects", Self::RangeResurrects),
+            ("range-hides-newer", Self::RangeHidesNewer),
         ];
     }
 

@@ -1,7 +1,7 @@
 //! Checkpoints: what crashes among their writes leave, what they cost, and what damage to them shows.
 
-use super::{Fault, key};
-use nerite::{Corruption, CreateOptions, Error, Key, KvWrite, OpenOptions, Part, Store};
+use super::{Fault, flip_bit, image, key};
+use nerite::{Corruption, CreateOptions, Error, Key, KvRead, KvWrite, OpenOptions, Part, Store};
 use nerite_tests::disk::{Repeat, Strike, Unflushed};
 use nerite_tests::{Contents, Fate, Model, Random, SimDisk, TestClock, contents, differences};
 
@@ -124,4 +124,174 @@ fn rewind(model: &Model, to: &Contents) {
     for (key, (value, _)) in to {
         model.set(key, value).unwrap();
     }
+}
+
+/// A store of 4,096-byte blocks whose tree has a few levels, closed.
+fn with_a_tree() -> (SimDisk, Contents) {
+    let disk = disk_of(4096, 4 << 20);
+    let store = open_tiny(&disk, 2);
+    for number in 0..40 {
+        store.set(&key(&format!("d/{number:02}")), &[number; 100]).unwrap();
+    }
+    let held = contents(&store);
+    store.close().unwrap();
+    (disk, held)
+}
+
+/// Blocks that start so, by their numbers.
+fn blocks_with(image: &[u8], magic: &[u8]) -> Vec<usize> {
+    let blocks = image.chunks(4096).enumerate();
+    blocks.filter(|(_, block)| block.starts_with(magic)).map(|(number, _)| number).collect()
+}
+
+/// Old nodes lie about, too: damage to those is nothing. Damage to one of the tree is told by its
+/// place, by the reads that need it and by `verify`; what is elsewhere is read all the same.
+#[test]
+fn a_damaged_node_is_corrupt_and_never_wrong() {
+    let (disk, held) = with_a_tree();
+    let sound = image(&disk);
+    let (mut told, nodes) = (0, blocks_with(&sound, b"NrNo"));
+    for &block in &nodes {
+        for offset in [9, 40, 200, 4000] {
+            let mut damaged = sound.clone();
+            flip_bit(&mut damaged, block, offset);
+            let damaged = SimDisk::from_bytes(4096, damaged);
+            let store = open_tiny(&damaged, 3);
+            let mut missed = false;
+            for (key, (value, _)) in &held {
+                match store.get(key) {
+                    Ok(found) => assert_eq!(found, *value),
+                    Err(Error::Corrupt(corruption)) => {
+                        assert_eq!(corruption.part, Part::Node);
+                        assert_eq!(corruption.at, block as u64 * 4096);
+                        missed = true;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            let found = store.verify().unwrap();
+            let at = |corruption: &Corruption| corruption.at == block as u64 * 4096;
+            assert!(!missed || found.iter().any(at), "{found:?}");
+            told += usize::from(missed);
+        }
+    }
+    assert!(told >= 4 * 10, "{told} of {}", nodes.len());
+}
+
+/// A node of an earlier time in the place of one of the tree: whole, of this store, but not what is
+/// pointed to.
+#[test]
+fn a_whole_node_in_the_wrong_place_is_corrupt() {
+    let (disk, held) = with_a_tree();
+    let sound = image(&disk);
+    let nodes = blocks_with(&sound, b"NrNo");
+    let mut told = 0;
+    for pair in nodes.windows(2) {
+        let mut misplaced = sound.clone();
+        let (from, to) = (pair[0] * 4096, pair[1] * 4096);
+        misplaced.copy_within(from..from + 4096, to);
+        let misplaced = SimDisk::from_bytes(4096, misplaced);
+        let store = open_tiny(&misplaced, 3);
+        for (key, (value, _)) in &held {
+            match store.get(key) {
+                Ok(found) => assert_eq!(found, *value),
+                Err(Error::Corrupt(corruption)) => {
+                    assert_eq!((corruption.part, corruption.at), (Part::Node, to as u64));
+                    told += 1;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    assert!(told > 0);
+}
+
+#[test]
+fn a_damaged_table_is_corrupt_when_the_store_is_opened() {
+    let (disk, _) = with_a_tree();
+    let sound = image(&disk);
+    let refused = blocks_with(&sound, b"NrTb").into_iter().filter(|&block| {
+        let mut damaged = sound.clone();
+        flip_bit(&mut damaged, block, 60);
+        match super::held(damaged) {
+            Ok(_) => false,
+            Err(Error::Corrupt(corruption)) => {
+                assert_eq!(corruption.part, Part::Table);
+                corruption.at == block as u64 * 4096
+            }
+            Err(error) => panic!("{error}"),
+        }
+    });
+    assert_eq!(refused.count(), 1, "older tables are not needed");
+}
+
+/// Both copies of the newest slot lost: the older state, whose tree is whole and whose tail still
+/// is there, must not pass for it, once any frame names the newer one.
+#[test]
+fn with_the_newest_slot_lost_an_older_tree_is_not_taken_for_the_tree() {
+    let (disk, _) = with_a_tree();
+    let store = open_tiny(&disk, 3);
+    store.set(&key("later"), b"x").unwrap();
+    let newest = store.info().checkpoint;
+    drop(store);
+    let sound = image(&disk);
+    let outcomes = [0, 1].map(|slot| {
+        let mut damaged = sound.clone();
+        for page in [slot, slot + 2] {
+            flip_bit(&mut damaged, page, 100);
+        }
+        super::held(damaged)
+    });
+    let lost = outcomes.iter().filter(|outcome| {
+        matches!(outcome, Err(Error::Corrupt(corruption)) if corruption.part == Part::Superblock
+            && corruption.fault == nerite::Fault::Older { found: newest - 1, named: newest })
+    });
+    assert_eq!(lost.count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+}
+
+/// Set, removed with its dictionary, and set again, with a checkpoint between each and behind all:
+/// what was set last is there, and nothing else comes back.
+#[test]
+fn a_removed_range_hides_what_is_older_and_nothing_newer() {
+    for rounds in 0..3 {
+        let disk = disk_of(512, 4 << 20);
+        let mut seed = 2;
+        let mut store = open_tiny(&disk, seed);
+        let fill = |store: &Store<&SimDisk>, name: &str| {
+            for number in 0..6 * rounds {
+                store.set(&key(&format!("{name}/{number}")), b"fill").unwrap();
+            }
+        };
+        store.set(&key("d/old"), b"old").unwrap();
+        store.set(&key("d/again"), b"old").unwrap();
+        fill(&store, "x");
+        store.remove(&key("d")).unwrap();
+        fill(&store, "y");
+        store.set(&key("d/again"), b"new").unwrap();
+        fill(&store, "z");
+        for _ in 0..3 {
+            assert_eq!(super::value_of(&store, "d/again"), Some(b"new".to_vec()));
+            assert_eq!(super::value_of(&store, "d/old"), None);
+            assert_eq!(store.verify().unwrap(), []);
+            drop(store);
+            seed += 1;
+            store = open_tiny(&disk, seed);
+            store.set(&key("other"), b"x").unwrap();
+        }
+    }
+}
+
+/// A second writer flips; the first one, which does not know, must not flip over it.
+#[test]
+fn a_writer_whose_superblock_was_replaced_is_fenced_at_its_next_step() {
+    let disk = disk_of(4096, 4 << 20);
+    let one = open_tiny(&disk, 2);
+    one.set(&key("a"), b"x").unwrap();
+    let two = open_tiny(&disk, 3);
+    two.set(&key("b"), b"y").unwrap();
+    two.close().unwrap();
+    let refused = (0..40).find_map(|number| one.set(&key(&format!("{number}")), b"z").err());
+    assert!(matches!(refused, Some(Error::Stolen)), "{refused:?}");
+    assert!(matches!(one.set(&key("c"), b"z"), Err(Error::Poisoned)));
 }

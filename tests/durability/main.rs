@@ -10,6 +10,7 @@ mod creating;
 mod damage;
 mod failures;
 mod groups;
+mod index_costs;
 mod mounts;
 mod space;
 

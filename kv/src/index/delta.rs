@@ -10,6 +10,7 @@
 
 use super::entry::{Entry, Stored};
 use crate::format::index_key::IndexKey;
+use crate::planted::{Bug, planted};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Bound;
@@ -78,7 +79,9 @@ impl Delta {
         for (key, _) in &removed {
             self.set(key.clone(), None, false);
         }
-        self.cut(from, to);
+        if !planted(Bug::RangeResurrects) {
+            self.cut(from, to);
+        }
         removed
     }
 
@@ -106,6 +109,13 @@ impl Delta {
         let up_to = (Bound::Unbounded, Bound::Included(key));
         let (from, to) = self.cuts.range::<[u8], _>(up_to).next_back()?;
         (key < to.as_bytes()).then_some((from.as_bytes(), to.as_bytes()))
+    }
+
+    /// Where the cut begins that hides what comes right before `key`.
+    pub(super) fn cut_before(&self, key: &[u8]) -> Option<&[u8]> {
+        let below = (Bound::Unbounded, Bound::Excluded(key));
+        let (from, to) = self.cuts.range::<[u8], _>(below).next_back()?;
+        (key <= to.as_bytes()).then_some(from.as_bytes())
     }
 
     /// Whether a cut hides anything from `from` on and below `to`, or without end.
@@ -173,6 +183,8 @@ mod tests {
         for (sought, hidden) in [("a", false), ("b", true), ("czz", true), ("d", false)] {
             assert_eq!(delta.cut_of(sought.as_bytes()).is_some(), hidden, "{sought}");
         }
+        assert_eq!(delta.cut_before(b"d"), Some(&b"b"[..]));
+        assert_eq!((delta.cut_before(b"b"), delta.cut_before(b"da")), (None, None));
         let between = |from: &str, to: Option<&str>| {
             delta.cuts_between(from.as_bytes(), to.map(str::as_bytes))
         };

@@ -131,6 +131,9 @@ fn tree_before(
 ) -> Result<Option<Vec<u8>>, Stop> {
     let mut below = below.to_vec();
     loop {
+        while let Some(from) = memory.cut_before(&below) {
+            below = from.to_vec();
+        }
         tree.seek(&below)?;
         let Some((leaf, cell)) = tree.before()? else { return Ok(None) };
         let key = leaf.key(cell);

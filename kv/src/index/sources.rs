@@ -18,6 +18,7 @@ use crate::format::node::Node;
 use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::superblock::Tree;
+use crate::planted::{Bug, planted};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -170,6 +171,12 @@ impl<'a> Memory<'a> {
         self.delta.cut_of(key).or_else(frozen)
     }
 
+    /// Where the cut begins that hides what the tree has right before `key`.
+    pub(super) fn cut_before(&self, key: &[u8]) -> Option<&'a [u8]> {
+        let frozen = || self.frozen.and_then(|frozen| frozen.cut_before(key));
+        self.delta.cut_before(key).or_else(frozen)
+    }
+
     /// The newest state of the first key from `from` on.
     pub(super) fn state_behind(&self, from: &[u8]) -> Option<State<'a>> {
         let newer = self.delta.points(from, None).next();
@@ -195,7 +202,11 @@ impl<'a> Memory<'a> {
             (Some((newer, _)), Some((older, point))) if comes_first(older, newer) => {
                 Some(self.frozen_state(older, point))
             }
-            (Some((key, point)), _) => Some((key, point.entry.as_ref())),
+            (Some((key, point)), _) => {
+                let hidden =
+                    planted(Bug::RangeHidesNewer) && self.delta.cut_of(key.as_bytes()).is_some();
+                Some((key, point.entry.as_ref().filter(|_| !hidden)))
+            }
             (None, older) => older.map(|(key, point)| self.frozen_state(key, point)),
         }
     }

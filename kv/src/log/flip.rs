@@ -19,6 +19,7 @@ use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
 use crate::format::superblock::{Superblock, Tree};
 use crate::format::table::Table;
+use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 
 /// What a checkpoint changes.
@@ -66,7 +67,11 @@ impl Log {
     ) -> Result<Vec<(Pointer, Node)>, Error> {
         self.check()?;
         let Step { tree, mut new, old, forgotten, frozen, done } = step;
-        let tail_start = if done { frozen } else { self.superblock().tail_start };
+        let tail_start = if done || planted(Bug::TailStartEarly) {
+            frozen
+        } else {
+            self.superblock().tail_start
+        };
         let frozen = if done { 0 } else { frozen.number.saturating_sub(1) };
         let layout = self.superblock().layout;
         let table_at = new.place(Table::len(&layout))?;
@@ -89,7 +94,9 @@ impl Log {
         let table = Some(new.push(table_at, &bytes, check));
         self.poisoned = true;
         disk.write_many(new.runs.iter().map(|(at, run)| (*at, &run[..])))?;
-        disk.flush()?;
+        if !planted(Bug::FlipBeforeNodes) {
+            disk.flush()?;
+        }
         self.poisoned = false;
         let index_open = new.open;
         let superblock =

@@ -40,7 +40,7 @@ impl Shape {
     pub const fn options(&self, seed: u64) -> OpenOptions {
         let options = OpenOptions::new(seed);
         if self.small_deltas {
-            options.delta_entries(4).node_entries(4).step_nodes(2).cache_bytes(16 << 10)
+            options.delta_entries(3).node_entries(3).step_nodes(1).cache_bytes(16 << 10)
         } else {
             options
         }
