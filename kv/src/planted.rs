@@ -10,7 +10,7 @@
 pub enum Bug {
     /// A frame chains by its number and place alone.
     UnchainedFrames,
-    /// The frame check is blind to the records, as if each record's check stood behind the record.
+    /// Each record's check stands behind the record, so that the frame check is blind to it.
     CheckAfterData,
     /// A frame is written together with the block before it.
     TailRewrite,

@@ -17,7 +17,6 @@ use super::layout::Layout;
 use super::place::{NextSegments, Place, put_next, read_next};
 use crate::clock::Timestamp;
 use crate::error::Fault;
-use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 use uuid::Uuid;
 
@@ -89,7 +88,7 @@ impl FrameHeader {
         let header = self.encode();
         replace(frame, HEADER_CHECK_FROM, &header);
         replace(frame, FRAME_CHECK_FROM, &check(&header).to_le_bytes());
-        let check = check(covered(frame));
+        let check = check(frame.get(FRAME_CHECK_FROM..).unwrap_or_default());
         replace(frame, 0, &MAGIC);
         replace(frame, MAGIC.len(), &check.to_le_bytes());
         check
@@ -194,19 +193,13 @@ impl FrameHeader {
     pub(crate) fn open<'a>(&self, bytes: &'a [u8]) -> Result<(&'a [u8], u32), Fault> {
         let mut reader = Reader::new(bytes);
         let (_magic, stored) = (reader.u32()?, reader.u32()?);
-        if check(covered(bytes)) != stored {
+        if check(bytes.get(FRAME_CHECK_FROM..).unwrap_or_default()) != stored {
             return Err(Fault::Check);
         }
         let end = HEADER_LEN.saturating_add(self.records_len as usize);
         let records = bytes.get(HEADER_LEN..end).ok_or(Fault::Field("length"))?;
         Ok((records, stored))
     }
-}
-
-/// What the frame check covers.
-fn covered(frame: &[u8]) -> &[u8] {
-    let end = if planted(Bug::CheckAfterData) { HEADER_LEN } else { frame.len() };
-    frame.get(FRAME_CHECK_FROM..end).unwrap_or_default()
 }
 
 /// Whether `bytes`, which start with no header, hold either end of the header of such a frame as far

@@ -8,6 +8,7 @@ use super::check::check;
 use super::index_key::{self, PATHS};
 use crate::clock::Timestamp;
 use crate::error::Fault;
+use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 
 /// Bytes of a record without its time, key and value.
@@ -107,13 +108,16 @@ impl<'a> Record<'a> {
         if let Some(field) = record.first_chunk_mut() {
             *field = check.to_le_bytes();
         }
+        if planted(Bug::CheckAfterData) {
+            record.rotate_left(CHECK_LEN);
+        }
         check
     }
 
     /// The record at the start of `bytes`, with its length and check.
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<(Self, usize, u32), Fault> {
         let mut reader = Reader::new(bytes);
-        let stored = reader.u32()?;
+        let mut stored = if planted(Bug::CheckAfterData) { 0 } else { reader.u32()? };
         let (kind, flags) = (reader.u8()?, reader.u8()?);
         let (key_len, value_len) = (usize::from(reader.u16()?), reader.u32()?);
         if flags & !TIMED != 0 {
@@ -122,7 +126,11 @@ impl<'a> Record<'a> {
         let timed = flags & TIMED != 0;
         let len = usize::try_from(record_len(key_len, u64::from(value_len), timed));
         let covered = len.ok().and_then(|len| bytes.get(CHECK_LEN..len));
-        let covered = covered.ok_or(Fault::Field("record length"))?;
+        let mut covered = covered.ok_or(Fault::Field("record length"))?;
+        if planted(Bug::CheckAfterData) {
+            let (record, behind) = bytes.split_at_checked(covered.len()).unwrap_or_default();
+            (covered, stored) = (record, Reader::new(behind).u32()?);
+        }
         if check(covered) != stored {
             return Err(Fault::Check);
         }

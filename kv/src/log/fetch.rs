@@ -6,6 +6,7 @@ use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::layout::Layout;
 use crate::format::pointer::Pointer;
 use crate::format::record::{Operation, Record};
+use crate::planted::{Bug, planted};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -30,7 +31,8 @@ pub(crate) fn fetch<D: BlockDevice>(
     let value = value_in(buf.get(start..).unwrap_or_default(), pointer, key, sequence);
     let len = value.map_err(|fault| Corruption { part: Part::Record, at: pointer.at, fault })?;
     // The value ends its record: keep it without a second buffer.
-    let end = start.saturating_add(pointer.len as usize);
+    let check_behind = if planted(Bug::CheckAfterData) { 4 } else { 0 };
+    let end = start.saturating_add(pointer.len as usize).saturating_sub(check_behind);
     buf.truncate(end);
     buf.drain(..end.saturating_sub(len));
     Ok(buf)
