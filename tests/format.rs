@@ -246,6 +246,145 @@ fn range_removal() {
     assert_fields(&block(8192 + 3 * 512), &fields);
 }
 
+/// The same store with other values, when its first checkpoint is through: four keys in nodes of three
+/// at most, so two leaves and a branch. Leaves hold values of up to 3 bytes; that of `/a/long` is in
+/// its record.
+fn tree() -> Vec<u8> {
+    let device = MemoryDevice::new(512, 128);
+    let uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF);
+    let options = CreateOptions::new(1).uuid(uuid).block_size(512).inline_values(3);
+    Store::create(&device, options).unwrap();
+    let clock = || Timestamp(0x0102_0304_0506_0708);
+    let options = OpenOptions::new(2).delta_entries(4).node_entries(3).step_nodes(1);
+    let store = Store::open(&device, clock, options).unwrap();
+    let key = |path: &str| path.parse::<Key>().unwrap();
+    store.set(&key("/a/b"), b"x").unwrap();
+    store.allocate(&key("/a/c"), 3, Some(Timestamp(9))).unwrap();
+    store.set(&key("/a/long"), b"long").unwrap();
+    store.set(&key("/b"), b"").unwrap();
+    store.set(&key("/c"), b"").unwrap();
+    store.set(&key("/c"), b"").unwrap();
+    device.to_bytes()
+}
+
+/// The first block of a node or table, of those in this segment, from its start on.
+fn index_block(number: usize) -> Vec<u8> {
+    let at = 8192 + 13 * 4096 + number * 512;
+    tree()[at..at + 512].to_vec()
+}
+
+#[test]
+fn leaf() {
+    let fields = [
+        ("magic", "4e724e6f"),
+        ("check", "2d7d4e4c"),
+        BIRTH,
+        ("at", "00f0000000000000"),
+        ("level", "00"),
+        ("zero", "00"),
+        ("cells", "0200"),
+        ("length of the prefix", "0300"),
+        ("end", "5300"),
+        ("prefix: paths, a, separator", "01 61 00"),
+        ("slot", "2700"),
+        ("slot", "3c00"),
+        ("length of the rest of the key", "0100"),
+        ("rest of the key", "62"),
+        ("flags", "00"),
+        ("sequence", "0100000000000000"),
+        TIME,
+        ("value", "78"),
+        ("length of the rest of the key", "0100"),
+        ("rest of the key", "63"),
+        ("flags: timed", "02"),
+        ("sequence", "0200000000000000"),
+        ("time", "0900000000000000"),
+        ("value", "000000"),
+    ];
+    assert_fields(&index_block(0), &fields);
+}
+
+#[test]
+fn leaf_of_a_value_in_a_record_and_an_empty_one() {
+    let fields = [
+        ("magic", "4e724e6f"),
+        ("check", "0f7c7573"),
+        BIRTH,
+        ("at", "00f2000000000000"),
+        ("level", "00"),
+        ("zero", "00"),
+        ("cells", "0200"),
+        ("length of the prefix", "0100"),
+        ("end", "6a00"),
+        ("prefix: paths", "01"),
+        ("slot", "2500"),
+        ("slot", "5600"),
+        ("length of the rest of the key", "0600"),
+        ("rest of the key: a, separator, long", "61 00 6c6f6e67"),
+        ("flags: record", "01"),
+        ("sequence", "0300000000000000"),
+        TIME,
+        ("length of the value", "0400000000000000"),
+        ("at", "8c24000000000000"),
+        ("length of the record", "25000000"),
+        ("its check", "f7a37a4f"),
+        ("length of the rest of the key", "0100"),
+        ("rest of the key", "62"),
+        ("flags", "00"),
+        ("sequence", "0400000000000000"),
+        TIME,
+    ];
+    assert_fields(&index_block(1), &fields);
+}
+
+#[test]
+fn branch() {
+    let fields = [
+        ("magic", "4e724e6f"),
+        ("check", "fe0fc43b"),
+        BIRTH,
+        ("at", "00f4000000000000"),
+        ("level", "01"),
+        ("zero", "00"),
+        ("cells", "0200"),
+        ("length of the prefix", "0000"),
+        ("end", "4c00"),
+        ("slot", "2400"),
+        ("slot", "3600"),
+        ("length of the key: the leftmost one is empty", "0000"),
+        ("at", "00f0000000000000"),
+        ("length", "00020000"),
+        ("check", "2d7d4e4c"),
+        ("length of the key: what parts /a/c from /a/long", "0400"),
+        ("key", "0161006c"),
+        ("at", "00f2000000000000"),
+        ("length", "00020000"),
+        ("check", "0f7c7573"),
+    ];
+    assert_fields(&index_block(2), &fields);
+}
+
+#[test]
+fn table() {
+    let head = [
+        ("magic", "4e725462"),
+        ("check", "150cca65"),
+        BIRTH,
+        ("at", "00f6000000000000"),
+        ("counted", "0500000000000000"),
+        ("keys", "0500000000000000"),
+        ("live bytes", "a500000000000000"),
+        ("segments", "0e000000"),
+    ];
+    // Segment 0 holds the chain from the tail start on, with one record that a leaf names.
+    let rows = (0..14).map(|segment| match segment {
+        0 => ("row: tail", "2500000000000000"),
+        13 => ("row: index", "0008000000000002"),
+        _ => ("row: free", "0000000000000000"),
+    });
+    assert_fields(&index_block(3), &head.into_iter().chain(rows).collect::<Vec<_>>());
+}
+
 /// The magic, the checks and the places of the example's frames tell that nothing else was written.
 #[test]
 fn nothing_else_is_on_the_disk() {
