@@ -103,7 +103,7 @@ impl Limits {
     const HOST: Self = Self {
         delta_entries: 64 << 10,
         delta_bytes: 32 << 20,
-        tail_bytes: 32 << 20,
+        tail_bytes: 16 << 20,
         cache_bytes: 256 << 20,
         step_nodes: 256,
         node_entries: usize::MAX,
@@ -133,7 +133,7 @@ impl OpenOptions {
         self
     }
 
-    /// Memory as a host has it, and not a guest of 32 MiB: deltas of 65,536 keys and 32 MiB, 32 MiB
+    /// Memory as a host has it, and not a guest of 32 MiB: deltas of 65,536 keys and 32 MiB, 16 MiB
     /// of log to replay, a cache of 256 MiB, and steps of 256 nodes.
     #[must_use]
     pub const fn for_host(mut self) -> Self {
