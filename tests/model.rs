@@ -130,6 +130,11 @@ fn tiny(options: OpenOptions) -> OpenOptions {
     options.delta_entries(4).node_entries(4).step_nodes(2).cache_bytes(8 << 10)
 }
 
+/// Nodes as large as they get, and deltas and steps that take a few of them.
+fn small(options: OpenOptions) -> OpenOptions {
+    options.delta_entries(20).step_nodes(2).cache_bytes(16 << 10)
+}
+
 /// A store and the oracle, kept in step.
 struct Pair {
     device: Arc<MemoryDevice>,
@@ -316,11 +321,10 @@ fn store_and_model_agree_on_small_devices() {
 #[test]
 fn store_and_model_agree_while_checkpoints_go_on() {
     for (block_size, device_size) in [(512, 16 << 20), (4096, 64 << 20)] {
-        assert_eq!(
-            agree(block_size, device_size, tiny, SEEDS, OPS),
-            0,
-            "there is room for all of it"
-        );
+        for tune in [tiny, small] {
+            let full = agree(block_size, device_size, tune, SEEDS, OPS);
+            assert_eq!(full, 0, "there is room for all of it");
+        }
     }
 }
 
