@@ -12,6 +12,7 @@ mod failures;
 mod groups;
 mod index_costs;
 mod mounts;
+mod scans;
 mod space;
 
 use nerite::{BlockDevice, CreateOptions, Error, Key, KvRead, KvWrite, OpenOptions, Store, Uuid};

@@ -79,3 +79,59 @@ impl Cache {
         self.sets.get_mut(usize::try_from(set).unwrap_or(0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::node::Pack;
+    use alloc::vec;
+
+    fn node(at: u64, level: u8) -> (Pointer, Arc<Node>) {
+        let mut pack = Pack::default();
+        pack.push(b"key", &vec![0; if level == 0 { 17 } else { Pointer::LEN }]);
+        let (bytes, check) = pack.take_node(1, level, (1, at), 512);
+        let pointer = Pointer { at, len: 512, check };
+        (pointer, Arc::new(Node::open(bytes, pointer, 1, level).unwrap()))
+    }
+
+    fn held(cache: &Cache) -> usize {
+        cache.sets.iter().map(Vec::len).sum()
+    }
+
+    #[test]
+    fn a_node_is_found_by_its_place_and_check_together() {
+        let mut cache = Cache::new(1 << 20, 4096);
+        let (pointer, node) = node(4096, 0);
+        cache.insert(pointer, node);
+        assert!(cache.get(pointer).is_some());
+        assert!(cache.get(Pointer { check: !pointer.check, ..pointer }).is_none());
+        assert!(cache.get(Pointer { at: 8192, ..pointer }).is_none());
+        cache.remove(pointer);
+        assert!(cache.get(pointer).is_none());
+    }
+
+    #[test]
+    fn there_are_never_more_nodes_than_the_limit_allows() {
+        for nodes in [0, 1, 5, 8, 64] {
+            let mut cache = Cache::new(nodes * 4096, 4096);
+            for number in 0..500 {
+                let (pointer, node) = node(number * 4096, 0);
+                cache.insert(pointer, node);
+                assert!(held(&cache) <= nodes, "{nodes}");
+            }
+            assert!(nodes == 0 || held(&cache) > nodes / 2, "{nodes}");
+        }
+    }
+
+    #[test]
+    fn branches_outlast_leaves() {
+        let mut cache = Cache::new(64 * 4096, 4096);
+        let (branch, node_of_it) = node(4096, 1);
+        cache.insert(branch, node_of_it);
+        for number in 2..2000 {
+            let (pointer, node) = node(number * 4096, 0);
+            cache.insert(pointer, node);
+        }
+        assert!(cache.get(branch).is_some());
+    }
+}
