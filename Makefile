@@ -34,7 +34,7 @@ else
 CRASH := $(CRASH_PLANTED) --planted '$(PLANTED)'
 endif
 # What `make test` explores, and what it must have seen at least.
-SHARE := --seed 1 --workloads 240 --least-states 500000 --least-depth2 100000
+SHARE := --seed 1 --workloads 320 --least-states 500000 --least-depth2 100000
 
 # For `make run`: the machine (q35 or microvm), the disk, and more words for the guest.
 MACHINE ?= q35

@@ -35,6 +35,10 @@ pub enum Bug {
     RangeResurrects,
     /// A removal of a range hides what was set behind it.
     RangeHidesNewer,
+    /// The chain may end before the frame that the superblock knows to be durable.
+    MustReachIgnored,
+    /// A node is taken as it is read, whatever its check and that in its pointer say.
+    NodeUnchecked,
 }
 
 #[cfg(not(planted))]
@@ -57,7 +61,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 13] = [
+        pub const ALL: [(&str, Self); 15] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -71,6 +75,8 @@ mod switch {
             ("frozen-lost", Self::FrozenLost),
             ("range-resurrects", Self::RangeResurrects),
             ("range-hides-newer", Self::RangeHidesNewer),
+            ("must-reach-ignored", Self::MustReachIgnored),
+            ("node-unchecked", Self::NodeUnchecked),
         ];
     }
 

@@ -6,7 +6,7 @@ use nerite::planted::{Bug, plant as plant_bug};
 use nerite_tests::crash::{Bounds, Script, replay, shrink};
 
 /// Workloads that may go by before a bug must be found.
-const PATIENCE: u64 = 500;
+const PATIENCE: u64 = 2000;
 
 /// Plants the bug of this name.
 pub(crate) fn plant(name: &str) -> Result<(), String> {

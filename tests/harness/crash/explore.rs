@@ -2,15 +2,19 @@
 
 use super::failure::{Failure, guarded};
 use super::judge::{judge, judge_rot};
-use super::life::{Disk, Known, Lapse, Origin, live};
+use super::life::{Disk, Known, Lapse, Origin, live, sectors};
 use super::script::{Cut, Life, Script, Step};
 use super::survivors::{Effort, is_in_order, survivors};
 use super::workload::Workload;
 use crate::Random;
-use crate::disk::{Event, Fate, Medium};
+use crate::disk::{Fate, Medium, SECTOR};
 use std::collections::HashSet;
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
+
+/// Sectors that rot after each step, each alone: so many of those that the step has written, and so
+/// many of those that were written before.
+const ROTTEN: [usize; 2] = [4, 2];
 
 /// How far the explorer goes.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +118,7 @@ impl Explorer<'_> {
         self.script.lives.push(Life { steps: steps.to_vec(), cut: None });
         let lapses = lived.map_err(|failure| self.found(failure))?;
         let mut medium = Medium::new(disk.bytes.clone());
+        let mut written = Vec::new();
         for (number, lapse) in lapses.iter().enumerate() {
             let life = Life { steps: steps[..=number].to_vec(), cut: None };
             *self.script.lives.last_mut().expect("pushed above") = life;
@@ -122,8 +127,9 @@ impl Explorer<'_> {
                 let fates = survivors(medium.pending.len(), effort, &mut self.random);
                 self.crash(&medium, lapse.known(happened), happened, fates)?;
             }
-            if depth == 1 && medium.pending.is_empty() {
-                self.rot(&medium, lapse)?;
+            if depth == 1 && medium.pending.is_empty() && !lapse.events.is_empty() {
+                self.rot(&medium, lapse, &written)?;
+                written.extend(sectors(&lapse.events));
             }
         }
         self.script.lives.pop();
@@ -193,25 +199,26 @@ impl Explorer<'_> {
         judged.map_err(|failure| self.found(failure))
     }
 
-    /// Lets one sector rot of those that the step has written, and one of the superblock.
-    fn rot(&mut self, medium: &Medium, lapse: &Lapse) -> Result<(), Found> {
+    /// Lets some sectors rot, each alone: of those that the step has written, of those that were written
+    /// before, and of the superblock.
+    fn rot(&mut self, medium: &Medium, lapse: &Lapse, before: &[usize]) -> Result<(), Found> {
         let events = lapse.events.len();
-        if events == 0 {
-            return Ok(());
-        }
         let known = lapse.known(events);
-        let written = lapse.events.iter().flat_map(|event| match event {
-            Event::Write(sectors) => &sectors[..],
-            Event::Flush | Event::Lost => &[],
-        });
-        let written: Vec<_> = written.map(|(offset, _)| *offset).collect();
         let copies = 2 * self.script.shape.copies();
         let page = self.script.shape.superblocks_len() / copies;
         let superblock = self.random.below(copies) * page;
-        let drawn = (!written.is_empty()).then(|| *self.random.pick(&written));
-        for offset in drawn.into_iter().chain([superblock]) {
-            let fate =
-                *self.random.pick(&[Fate::Zeros, Fate::Ones, Fate::Garbage(1), Fate::Tail(100)]);
+        let mut drawn = vec![superblock];
+        for (count, written) in ROTTEN.into_iter().zip([&sectors(&lapse.events)[..], before]) {
+            let count = if written.is_empty() { 0 } else { count };
+            drawn.extend((0..count).map(|_| *self.random.pick(written)));
+        }
+        for offset in drawn {
+            let fate = match self.random.below(6) {
+                0 => Fate::Zeros,
+                1 => Fate::Ones,
+                2 => Fate::Garbage(1),
+                _ => Fate::Bit(bit(&mut self.random)),
+            };
             let rot = (offset, fate);
             self.cut(Cut { events, fates: Vec::new(), rot: Some(rot) });
             self.stats.states += 1;
@@ -222,6 +229,13 @@ impl Explorer<'_> {
         }
         Ok(())
     }
+}
+
+/// A bit of a sector. Most of what is there is at its beginning.
+#[expect(clippy::cast_possible_truncation, reason = "a sector has 4,096 bits")]
+fn bit(random: &mut Random) -> u16 {
+    let end = *random.pick(&[1024, 8 * SECTOR]);
+    random.below(end) as u16
 }
 
 #[cfg(test)]

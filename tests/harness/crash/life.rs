@@ -111,7 +111,7 @@ fn writes(event: &Event) -> bool {
 }
 
 /// Where the events wrote, in bytes on the disk.
-fn sectors(events: &[Event]) -> Vec<usize> {
+pub(super) fn sectors(events: &[Event]) -> Vec<usize> {
     let written = events.iter().flat_map(|event| match event {
         Event::Write(sectors) => &sectors[..],
         Event::Flush | Event::Lost => &[],

@@ -55,7 +55,7 @@ impl Workload {
         let (kib, block) = *random.pick(&SHAPES);
         let (clock_moves, small_deltas) = (random.one_in(2), random.one_in(2));
         // Nodes take room, and nothing is reclaimed yet.
-        let kib = if small_deltas { kib.max(256) } else { kib };
+        let kib = if small_deltas { kib.max(*random.pick(&[128, 128, 256])) } else { kib };
         let shape = Shape { kib, block, clock_moves, small_deltas };
         let key = |path: &&str| Key::new(path).expect("a short path");
         let count = 2 + random.below(KEYS.len() - 1);
@@ -127,6 +127,10 @@ impl Workload {
             steps.push(if self.random.one_in(3) { Step::Close } else { Step::Open });
         } else {
             let write = self.write(removes, renames, parts);
+            // The first commit of a mount is not like others, and a group not like one frame.
+            if matches!(write, Write::Rename(..)) && self.random.one_in(3) {
+                steps.push(Step::Open);
+            }
             self.call(write, steps);
         }
     }

@@ -20,6 +20,8 @@ pub enum Fate {
     Zeros,
     /// `f`: it holds 0xFF in every byte.
     Ones,
+    /// `b9`: what was there before, but for one bit, counted from the first byte's lowest.
+    Bit(u16),
     /// `g7`: it holds nothing of either, but bytes from this seed.
     Garbage(u64),
 }
@@ -40,6 +42,7 @@ impl Fate {
             }
             Self::Zeros => sector.fill(0),
             Self::Ones => sector.fill(0xFF),
+            Self::Bit(bit) => sector[usize::from(bit) / 8 % SECTOR] ^= 1 << (bit % 8),
             Self::Garbage(seed) => garbage(seed, sector),
         }
     }
@@ -62,6 +65,7 @@ impl fmt::Display for Fate {
             Self::Tail(from) => write!(f, "t{from}"),
             Self::Zeros => f.write_str("z"),
             Self::Ones => f.write_str("f"),
+            Self::Bit(bit) => write!(f, "b{bit}"),
             Self::Garbage(seed) => write!(f, "g{seed}"),
         }
     }
@@ -93,6 +97,7 @@ impl FromStr for Fate {
             ("f", true) => Ok(Self::Ones),
             ("h", false) => small().map(Self::Head),
             ("t", false) => small().map(Self::Tail),
+            ("b", false) => small().map(Self::Bit),
             ("g", false) => number.parse().map(Self::Garbage).map_err(|_| no_fate()),
             _ => Err(no_fate()),
         }
@@ -103,7 +108,8 @@ impl FromStr for Fate {
 mod tests {
     use super::*;
 
-    const ALL: [Fate; 7] = [
+    const ALL: [Fate; 8] = [
+        Fate::Bit(4095),
         Fate::New,
         Fate::Old,
         Fate::Head(256),
@@ -126,6 +132,8 @@ mod tests {
         assert_eq!(left(Fate::Tail(100)), (1, 1, 2, 2, 2, 2));
         assert_eq!(left(Fate::Zeros), (0, 0, 0, 0, 0, 0));
         assert_eq!(left(Fate::Ones), (255, 255, 255, 255, 255, 255));
+        assert_eq!(left(Fate::Bit(800)), (1, 1, 0, 1, 1, 1));
+        assert_eq!(left(Fate::Bit(4095)), (1, 1, 1, 1, 1, 129));
         assert_ne!(left(Fate::Garbage(1)), left(Fate::Garbage(2)));
         assert_eq!(left(Fate::Garbage(1)), left(Fate::Garbage(1)));
     }
