@@ -21,6 +21,8 @@ SECONDS ?= 60
 SEED ?= $(shell date +%s)
 DEPTH ?= 2
 PLANTED ?=
+# For `make model`.
+RUNS ?= 300
 
 # The explorer makes and drops images all the time: without these, glibc hands each one back to the
 # kernel, which takes as long as the work itself.
@@ -67,6 +69,11 @@ test: tool image crash-tool ## Run all tests, with boots under QEMU and a share 
 	@$(TEST)
 	@$(TEST) -p nerite-unikernel --lib
 	@states=$$($(CRASH) $(SHARE)); planted=$$($(CRASH_PLANTED) --gate); echo "crash: $$states $$planted"
+
+# 300 operations a run.
+.PHONY: model
+model: ## Compare stores with the model over RUNS=300 runs of each kind
+	@NERITE_MODEL_SEEDS=$(RUNS) $(CARGO) test --quiet --release -p nerite-tests --test model
 
 .PHONY: crash-tool
 crash-tool:
@@ -119,7 +126,7 @@ deny: ## Check licences and sources of dependencies, if cargo-deny is installed
 
 .PHONY: ci
 ci: ## All of the above checks and tests, and how many tests ran
-	@scripts/count-tests.sh $(MAKE) --no-print-directory fmt-check clippy doc no-std test test-features bench-io deny
+	@scripts/count-tests.sh $(MAKE) --no-print-directory fmt-check clippy doc no-std test test-features model bench-io deny
 
 .PHONY: clean
 clean: ## Remove what was built, and the disk of `make run`

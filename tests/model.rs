@@ -261,14 +261,6 @@ fn agree(block_size: u32, device_size: u32, tune: Tune, seeds: u64, ops: usize) 
         for number in 0..ops {
             place.number = number;
             pair.step(place.op.insert(generator.op()));
-            eprintln!(
-                "{number} {:.150} keys {} of {} cuts {} cp {}",
-                format!("{:?}", place.op),
-                pair.store().stat().keys,
-                pair.model.contents().len(),
-                pair.store().stat().removals_unfinished,
-                pair.store().info().checkpoint
-            );
             if number % 32 == 0 {
                 pair.compare();
             }
@@ -286,35 +278,43 @@ fn same(options: OpenOptions) -> OpenOptions {
 }
 
 const OPS: usize = 300;
-const SEEDS: u64 = 20;
+
+/// Runs of each kind. `NERITE_MODEL_SEEDS` asks for more (`make model`).
+fn seeds() -> u64 {
+    match std::env::var("NERITE_MODEL_SEEDS") {
+        Ok(seeds) => seeds.parse().expect("NERITE_MODEL_SEEDS is a number"),
+        Err(_) => 20,
+    }
+}
 
 #[test]
 fn store_and_model_agree_at_512_byte_blocks() {
-    assert_eq!(agree(512, 4 << 20, same, SEEDS, OPS), 0, "there is room for all of it");
+    assert_eq!(agree(512, 4 << 20, same, seeds(), OPS), 0, "there is room for all of it");
 }
 
 #[test]
 fn store_and_model_agree_at_1024_byte_blocks() {
-    assert_eq!(agree(1024, 8 << 20, same, SEEDS, OPS), 0, "there is room for all of it");
+    assert_eq!(agree(1024, 8 << 20, same, seeds(), OPS), 0, "there is room for all of it");
 }
 
 #[test]
 fn store_and_model_agree_at_4096_byte_blocks() {
-    assert_eq!(agree(4096, 32 << 20, same, SEEDS, OPS), 0, "there is room for all of it");
+    assert_eq!(agree(4096, 32 << 20, same, seeds(), OPS), 0, "there is room for all of it");
 }
 
 #[test]
 fn store_and_model_agree_on_the_smallest_device_until_it_is_full_and_beyond() {
     for block_size in [512, 1024, 4096] {
-        let full = agree(block_size, 64 << 10, same, SEEDS, OPS);
-        assert!(full >= 15, "only {full} of {SEEDS} runs filled the device");
+        let full = agree(block_size, 64 << 10, same, seeds(), OPS);
+        let most = usize::try_from(seeds() * 3 / 4).expect("few");
+        assert!(full >= most, "only {full} of {} runs filled the device", seeds());
     }
 }
 
 #[test]
 fn store_and_model_agree_on_small_devices() {
     for (block_size, device_size) in [(512, 96 << 10), (512, 256 << 10), (4096, 1 << 20)] {
-        agree(block_size, device_size, same, SEEDS / 2, OPS);
+        agree(block_size, device_size, same, seeds() / 2, OPS);
     }
 }
 
@@ -322,7 +322,7 @@ fn store_and_model_agree_on_small_devices() {
 fn store_and_model_agree_while_checkpoints_go_on() {
     for (block_size, device_size) in [(512, 16 << 20), (4096, 64 << 20)] {
         for tune in [tiny, small] {
-            let full = agree(block_size, device_size, tune, SEEDS, OPS);
+            let full = agree(block_size, device_size, tune, seeds(), OPS);
             assert_eq!(full, 0, "there is room for all of it");
         }
     }
@@ -331,6 +331,6 @@ fn store_and_model_agree_while_checkpoints_go_on() {
 #[test]
 fn store_and_model_agree_where_there_is_no_room_for_checkpoints() {
     for (block_size, device_size) in [(512, 64 << 10), (512, 256 << 10), (4096, 1 << 20)] {
-        agree(block_size, device_size, tiny, SEEDS / 2, OPS);
+        agree(block_size, device_size, tiny, seeds() / 2, OPS);
     }
 }
