@@ -119,8 +119,12 @@ impl Subtree {
 }
 
 fn path_bytes(key: &Key, end: &[u8]) -> Vec<u8> {
-    let path = key.as_bytes().iter().map(|&byte| rotate(byte));
-    [PATHS].into_iter().chain(path).chain(end.iter().copied()).collect()
+    let path = key.as_bytes();
+    let mut bytes = Vec::with_capacity(path.len().saturating_add(end.len()).saturating_add(1));
+    bytes.push(PATHS);
+    bytes.extend(path.iter().map(|&byte| rotate(byte)));
+    bytes.extend_from_slice(end);
+    bytes
 }
 
 /// Whether bytes from the disk are the index key of some path other than the root.

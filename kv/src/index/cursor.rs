@@ -52,11 +52,13 @@ pub(super) struct Cursor<'a> {
     tree: Option<Tree>,
     path: Vec<Step>,
     sought: Option<Vec<u8>>,
+    /// The key that was sought is there.
+    exact: bool,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) const fn new(nodes: Nodes<'a>, tree: Option<Tree>) -> Self {
-        Self { nodes, tree, path: Vec::new(), sought: None }
+        Self { nodes, tree, path: Vec::new(), sought: None, exact: false }
     }
 
     /// Goes to the first entry from `key` on. If that is where it is, it stays.
@@ -70,7 +72,9 @@ impl<'a> Cursor<'a> {
         loop {
             let node = self.nodes.get(pointer, level)?;
             let Some(below) = level.checked_sub(1) else {
-                let cell = node.search(key).unwrap_or_else(|behind| behind);
+                let found = node.search(key);
+                self.exact = found.is_ok();
+                let cell = found.unwrap_or_else(|behind| behind);
                 self.path.push((node, cell));
                 break;
             };
@@ -80,6 +84,11 @@ impl<'a> Cursor<'a> {
         }
         self.sought = Some(key.to_vec());
         Ok(())
+    }
+
+    /// The entry of the key that was sought.
+    pub(super) fn found(&self) -> Option<&Step> {
+        self.path.last().filter(|_| self.exact)
     }
 
     /// What shows when keys do not come in the order that the tree promises.

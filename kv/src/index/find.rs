@@ -32,6 +32,12 @@ impl Index {
             return Ok(Found::Value(entry.clone()));
         }
         let (memory, mut tree) = self.split(pins);
+        if !memory.knows(key.as_bytes()) {
+            tree.seek(key.as_bytes())?;
+            if let Some((leaf, cell)) = tree.found() {
+                return Ok(Found::Value(entry_in(leaf, *cell)?));
+            }
+        }
         match at_or_behind(memory, &mut tree, key.as_bytes())? {
             Some((found, entry)) if found == key => return Ok(Found::Value(entry)),
             Some((found, _)) if found.is_below(&key) => return Ok(Found::Dictionary),

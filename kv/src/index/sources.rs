@@ -165,6 +165,12 @@ impl<'a> Memory<'a> {
         point.entry.as_ref().filter(|_| self.delta.cut_of(key).is_none())
     }
 
+    /// Whether there is anything newer for `key` than the tree has.
+    pub(super) fn knows(&self, key: &[u8]) -> bool {
+        let frozen = self.frozen.is_some_and(|frozen| frozen.point(key).is_some());
+        frozen || self.delta.point(key).is_some() || self.cut_of(key).is_some()
+    }
+
     /// The cut that hides what the tree has for `key`.
     pub(super) fn cut_of(&self, key: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
         let frozen = || self.frozen.and_then(|frozen| frozen.cut_of(key));

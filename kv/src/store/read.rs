@@ -8,7 +8,7 @@ use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key::{IndexKey, Subtree};
 use crate::format::node::{LeafEntry, LeafValue};
-use crate::index::{Entry as Value, Found};
+use crate::index::{Entry as Value, Found, Stored};
 use crate::key::Key;
 use crate::log;
 use crate::traits::{Digest, Entry, Kind, KvRead};
@@ -59,8 +59,14 @@ impl<D: BlockDevice> KvRead for Store<D> {
     }
 
     fn get(&self, key: &Key) -> Result<Vec<u8>, Error> {
-        let value = self.value(key)?;
-        self.fetch(IndexKey::path(key).as_bytes(), &value.as_leaf())
+        let Value { sequence, value, .. } = self.value(key)?;
+        match value {
+            Stored::Inline { bytes, .. } => Ok(bytes.into_vec()),
+            Stored::Record(record) => {
+                let key = IndexKey::path(key);
+                log::fetch(&self.disk, &self.layout, record, key.as_bytes(), sequence)
+            }
+        }
     }
 
     fn get_partial(&self, key: &Key, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
