@@ -50,3 +50,23 @@ fn no_frame_of_the_next_group_completes_remains() {
          mv /b /d cut 1 n,n,n,n,n: mv /b /d/x cut 1 o,o,o,o,o,n",
     );
 }
+
+/// Of a header only the start was left, as far as its epoch. The next frame brought the rest.
+#[test]
+fn the_start_of_a_torn_header_is_destroyed_by_itself() {
+    for (first, second) in [("h60", "t56"), ("h70", "t60")] {
+        survives(&format!(
+            "disk 64K block 512 clock still deltas large seed 1: set /a 3900t1; \
+             mv /a /b cut 1 {first},n,n,n,n,n,n,n,n: mv /a /c cut 1 {second}"
+        ));
+    }
+}
+
+/// Remains are destroyed by bytes of a new epoch. Zeros, torn, would be what this frame lacked.
+#[test]
+fn what_destroys_remains_is_not_what_they_lacked() {
+    survives(
+        "disk 64K block 512 clock still deltas large seed 1: set /a 40t1 cut 1 f: \
+         set /a 40t2 cut 1 h300: set /b 1t3 cut 1 t290",
+    );
+}
