@@ -368,18 +368,19 @@ fn branch() {
 fn table() {
     let head = [
         ("magic", "4e725462"),
-        ("check", "150cca65"),
+        ("check", "32cb2c31"),
         BIRTH,
         ("at", "00f6000000000000"),
         ("counted", "0500000000000000"),
         ("keys", "0500000000000000"),
         ("live bytes", "a500000000000000"),
+        ("bytes of the index", "0008000000000000"),
         ("segments", "0e000000"),
     ];
     // Segment 0 holds the chain from the tail start on, with one record that a leaf names.
     let rows = (0..14).map(|segment| match segment {
         0 => ("row: tail", "2500000000000000"),
-        13 => ("row: index", "0008000000000002"),
+        13 => ("row: nodes", "0008000000000002"),
         _ => ("row: free", "0000000000000000"),
     });
     assert_fields(&index_block(3), &head.into_iter().chain(rows).collect::<Vec<_>>());

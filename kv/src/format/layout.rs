@@ -3,6 +3,7 @@
 //! Invariants: every length is a power of two; superblock pages and all segments lie within the
 //! device, apart from each other.
 
+use super::place::Place;
 use super::{NODE_LEN_MIN, PAGE_LEN, SEGMENT_LEN_MIN};
 use crate::error::Fault;
 
@@ -17,6 +18,9 @@ pub(crate) const BLOCK_LEN_MIN: u32 = 512;
 pub(crate) const BLOCK_LEN_MAX: u32 = 64 << 10;
 
 const SEGMENTS_WANTED: u64 = 256;
+/// Smaller devices have fewer: very small segments are filled badly.
+const SEGMENTS_WANTED_SMALL: u64 = 64;
+const SEGMENT_LEN_SMALL: u64 = 16 << 10;
 const SEGMENTS_MAX: u64 = 4096;
 /// One to write to, and the reserve of three (`log/plan.rs`).
 const SEGMENTS_MIN: u64 = 4;
@@ -37,7 +41,8 @@ impl Layout {
     pub(crate) fn divide(len: u64, block_len: u32) -> Option<Self> {
         let block = u64::from(block_len);
         let block_count = len.checked_div(block)?;
-        let wanted = len.checked_div(SEGMENTS_WANTED)?.clamp(1, SEGMENT_LEN_WANTED);
+        let few = len.checked_div(SEGMENTS_WANTED_SMALL)?.clamp(1, SEGMENT_LEN_SMALL);
+        let wanted = len.checked_div(SEGMENTS_WANTED)?.clamp(few, SEGMENT_LEN_WANTED);
         let mut segment_len = 1u64.checked_shl(wanted.ilog2())?;
         segment_len = segment_len.max(u64::from(SEGMENT_LEN_MIN)).max(block);
         while len.checked_div(segment_len)? > SEGMENTS_MAX {
@@ -120,6 +125,14 @@ impl Layout {
         u32::try_from(segment).ok().filter(|&segment| segment < self.segment_count)
     }
 
+    /// The segment of a place at which there is room.
+    pub(crate) const fn open_segment(&self, place: Option<Place>) -> Option<u32> {
+        match place {
+            Some(Place { segment, block }) if block < self.segment_blocks => Some(segment),
+            _ => None,
+        }
+    }
+
     /// `len` bytes in whole blocks.
     pub(crate) fn blocks(&self, len: u64) -> u64 {
         len.div_ceil(u64::from(self.block_len.max(1)))
@@ -131,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_are_a_256th_but_no_smaller_than_a_node_and_no_more_than_4096() {
+    fn segments_are_a_256th_or_a_64th_no_smaller_than_a_node_and_no_more_than_4096() {
         let of = |len: u64, block_len| {
             let layout = Layout::divide(len, block_len).unwrap();
             layout.check().unwrap();
@@ -139,6 +152,9 @@ mod tests {
         };
         assert_eq!(of(64 << 10, 4096), (4096, 14, 8192));
         assert_eq!(of(64 << 10, 512), (4096, 14, 8192));
+        assert_eq!(of(256 << 10, 512), (4096, 60, 16384));
+        assert_eq!(of(1 << 20, 4096), (16 << 10, 63, 16384));
+        assert_eq!(of(4 << 20, 4096), (16 << 10, 255, 16384));
         assert_eq!(of(64 << 20, 4096), (256 << 10, 255, 16384));
         assert_eq!(of(1 << 30, 4096), (1 << 20, 1023, 16384));
         assert_eq!(of(1 << 40, 4096), (256 << 20, 4095, 16384));

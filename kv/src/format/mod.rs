@@ -17,6 +17,7 @@ pub(crate) mod point;
 pub(crate) mod pointer;
 pub(crate) mod record;
 pub(crate) mod superblock;
+pub(crate) mod survivors;
 pub(crate) mod table;
 
 /// The version of the format that this code writes.

@@ -6,6 +6,7 @@
 use super::bytes::{Put, Reader};
 use super::check::check;
 use super::index_key::{self, PATHS};
+use super::pointer::Pointer;
 use crate::clock::Timestamp;
 use crate::error::Fault;
 use crate::planted::{Bug, planted};
@@ -21,6 +22,7 @@ const CHECK_LEN: usize = 4;
 const SET: u8 = 1;
 const REMOVE: u8 = 2;
 const REMOVE_RANGE: u8 = 3;
+const MOVE: u8 = 4;
 
 const TIMED: u8 = 1;
 
@@ -42,6 +44,40 @@ pub(crate) enum Operation<'a> {
         from: &'a [u8],
         to: &'a [u8],
     },
+    /// The record of the key's value lies elsewhere now; the value is the same.
+    Move {
+        key: &'a [u8],
+        moved: Moved,
+    },
+}
+
+/// A value whose record has moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// The operation that set the value.
+    pub(crate) sequence: u64,
+    /// Bytes of the value.
+    pub(crate) size: u32,
+    /// Where the record lies now.
+    pub(crate) record: Pointer,
+}
+
+impl Moved {
+    const LEN: usize = 12 + Pointer::LEN;
+
+    fn put(&self, out: &mut Vec<u8>) {
+        out.put_u64(self.sequence).put_u32(self.size);
+        self.record.put(out);
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut reader = Reader::new(bytes);
+        if bytes.len() != Self::LEN {
+            return Err(Fault::Field("value"));
+        }
+        let (sequence, size) = (reader.u64()?, reader.u32()?);
+        Ok(Self { sequence, size, record: Pointer::read(&mut reader)? })
+    }
 }
 
 /// The record whose value an operation makes dead: counts follow without a lookup.
@@ -65,18 +101,34 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Operation<'a> {
+    /// The kind, the key, and of the value what is there as bytes.
     const fn parts(&self) -> (u8, &'a [u8], &'a [u8]) {
         match *self {
             Self::Set { key, value } => (SET, key, value),
             Self::Remove { key } => (REMOVE, key, &[]),
             Self::RemoveRange { from, to } => (REMOVE_RANGE, from, to),
+            Self::Move { key, .. } => (MOVE, key, &[]),
+        }
+    }
+
+    /// The one key that it is about.
+    pub(crate) const fn key(&self) -> Option<&'a [u8]> {
+        match *self {
+            Self::Set { key, .. } | Self::Remove { key } | Self::Move { key, .. } => Some(key),
+            Self::RemoveRange { .. } => None,
+        }
+    }
+
+    const fn value_len(&self) -> usize {
+        match *self {
+            Self::Move { .. } => Moved::LEN,
+            _ => self.parts().2.len(),
         }
     }
 
     /// Bytes of the record of this operation.
     pub(crate) const fn record_len(&self, modified: Option<Timestamp>) -> u64 {
-        let (_, key, value) = self.parts();
-        record_len(key.len(), value.len() as u64, modified.is_some())
+        record_len(self.parts().1.len(), self.value_len() as u64, modified.is_some())
     }
 }
 
@@ -96,13 +148,16 @@ impl<'a> Record<'a> {
         let replaced = self.replaced.unwrap_or(Replaced { segment: Some(0), len: 0 });
         out.put_u32(0).put_u8(kind).put_u8(if self.modified.is_some() { TIMED } else { 0 });
         out.put_u16(u16::try_from(key.len()).unwrap_or(u16::MAX));
-        out.put_u32(u32::try_from(value.len()).unwrap_or(u32::MAX));
+        out.put_u32(u32::try_from(self.operation.value_len()).unwrap_or(u32::MAX));
         out.put_u64(self.sequence).put_u16(replaced.segment.unwrap_or(NO_SEGMENT));
         out.put_u32(replaced.len);
         if let Some(Timestamp(modified)) = self.modified {
             out.put_u64(modified);
         }
         out.put(key).put(value);
+        if let Operation::Move { moved, .. } = &self.operation {
+            moved.put(out);
+        }
         let record = out.get_mut(start..).unwrap_or_default();
         let check = check(record.get(CHECK_LEN..).unwrap_or_default());
         if let Some(field) = record.first_chunk_mut() {
@@ -142,6 +197,10 @@ impl<'a> Record<'a> {
         let value = reader.take(value_len as usize)?;
         let operation = decode_operation(kind, key, value)?;
         let replaced = (replaced.len != 0).then_some(replaced);
+        if matches!(operation, Operation::Move { .. }) && (modified.is_none() || replaced.is_none())
+        {
+            return Err(Fault::Field("move"));
+        }
         let len = covered.len().saturating_add(CHECK_LEN);
         Ok((Self { sequence, modified, replaced, operation }, len, stored))
     }
@@ -170,6 +229,10 @@ fn decode_operation<'a>(kind: u8, key: &'a [u8], value: &'a [u8]) -> Result<Oper
             } else {
                 Err(Fault::Field("range"))
             }
+        }
+        MOVE => {
+            index_key::check_path(key)?;
+            Ok(Operation::Move { key, moved: Moved::decode(value)? })
         }
         _ => Err(Fault::Field("record kind")),
     }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 const MAGIC: [u8; 4] = *b"NrTb";
 const CHECKED_FROM: usize = 8;
-const HEADER_LEN: usize = 52;
+const HEADER_LEN: usize = 60;
 const ROW_LEN: usize = 8;
 
 /// Live bytes are the low 56 bits of a row, the use is above them.
@@ -17,7 +17,8 @@ const LIVE_BITS: u32 = 56;
 
 const FREE: u64 = 0;
 const CHAIN: u64 = 1;
-const INDEX: u64 = 2;
+const NODES: u64 = 2;
+const SURVIVORS: u64 = 3;
 
 /// What a segment holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +28,20 @@ pub(crate) enum Use {
     /// Frames before the tail start.
     Chain,
     /// Nodes and tables.
-    Index,
+    Nodes,
+    /// Records that were moved.
+    Survivors,
 }
 
-/// What all keys name, counted.
+/// What all keys name, and what it takes to find them, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     /// Keys that have a value.
     pub(crate) keys: u64,
     /// Bytes of the records that brought these values.
     pub(crate) live: u64,
+    /// Bytes of the nodes and of the table.
+    pub(crate) index: u64,
 }
 
 /// The counts as of one frame.
@@ -59,13 +64,14 @@ impl Table {
     pub(crate) fn encode(&self, birth: u64, at: u64, block_len: u32) -> (Vec<u8>, u32) {
         let mut bytes = Vec::new();
         bytes.put(&MAGIC).put_u32(0).put_u64(birth).put_u64(at).put_u64(self.counted);
-        bytes.put_u64(self.totals.keys).put_u64(self.totals.live);
+        bytes.put_u64(self.totals.keys).put_u64(self.totals.live).put_u64(self.totals.index);
         bytes.put_u32(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
         for (used, live) in &self.rows {
             let used = match used {
                 Use::Free => FREE,
                 Use::Chain => CHAIN,
-                Use::Index => INDEX,
+                Use::Nodes => NODES,
+                Use::Survivors => SURVIVORS,
             };
             bytes.put_u64(used << LIVE_BITS | live & LIVE_MASK);
         }
@@ -98,7 +104,7 @@ impl Table {
             return Err(Fault::Field("place"));
         }
         let counted = reader.u64()?;
-        let totals = Totals { keys: reader.u64()?, live: reader.u64()? };
+        let totals = Totals { keys: reader.u64()?, live: reader.u64()?, index: reader.u64()? };
         if reader.u32()? != layout.segment_count {
             return Err(Fault::Field("segments"));
         }
@@ -113,7 +119,8 @@ fn decode_row(row: u64, layout: &Layout) -> Result<(Use, u64), Fault> {
     let used = match row >> LIVE_BITS {
         FREE => Use::Free,
         CHAIN => Use::Chain,
-        INDEX => Use::Index,
+        NODES => Use::Nodes,
+        SURVIVORS => Use::Survivors,
         _ => return Err(Fault::Field("use")),
     };
     let live = row & LIVE_MASK;
@@ -129,9 +136,9 @@ mod tests {
     }
 
     fn table() -> Table {
-        let uses = [Use::Free, Use::Chain, Use::Index].into_iter().cycle();
+        let uses = [Use::Free, Use::Chain, Use::Nodes, Use::Survivors].into_iter().cycle();
         let rows = uses.zip([0, 4096, 77, 5]).cycle().take(14).collect();
-        Table { counted: 3, totals: Totals { keys: 4, live: 5 }, rows }
+        Table { counted: 3, totals: Totals { keys: 4, live: 5, index: 6 }, rows }
     }
 
     fn decode(bytes: &[u8], check: u32) -> Result<Table, Fault> {

@@ -86,6 +86,11 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// Whether the way to the key that was sought passes this node.
+    pub(super) fn passes(&self, level: u8, at: u64) -> bool {
+        self.path.iter().any(|(node, _)| (node.level(), node.at()) == (level, at))
+    }
+
     /// The entry of the key that was sought.
     pub(super) fn found(&self) -> Option<&Step> {
         self.path.last().filter(|_| self.exact)

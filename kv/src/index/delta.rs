@@ -15,6 +15,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
+/// About what an entry takes in a leaf besides its key and value.
+const CELL_LEN: usize = 45;
+
 /// About what a point takes besides its key and value.
 const POINT_LEN: usize = 128;
 
@@ -34,6 +37,8 @@ pub(crate) struct Delta {
     cuts: BTreeMap<IndexKey, IndexKey>,
     /// Bytes of keys and values, and what holds them.
     len: usize,
+    /// Bytes of entries whose keys have none in older sources.
+    growth: usize,
     /// Bytes of the log that replay reads to make this.
     pub(super) log_len: u64,
 }
@@ -42,6 +47,11 @@ impl Delta {
     /// Bytes in memory, about.
     pub(crate) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes of entries whose keys have none in older sources.
+    pub(crate) const fn growth(&self) -> usize {
+        self.growth
     }
 
     /// Points and cuts.
@@ -63,11 +73,17 @@ impl Delta {
             };
             POINT_LEN + key.as_bytes().len() + inline
         };
+        let growth = |key: &IndexKey, entry: &Option<Entry>, covers: bool| {
+            let adds = entry.is_some() && !covers;
+            if adds { len(key, entry).saturating_sub(POINT_LEN - CELL_LEN) } else { 0 }
+        };
         self.len += len(&key, &entry);
         let covers = self.points.get(&key).map_or(covers, |point| {
             self.len -= len(&key, &point.entry);
+            self.growth -= growth(&key, &point.entry, point.covers);
             point.covers
         });
+        self.growth += growth(&key, &entry, covers);
         self.points.insert(key, Point { entry, covers });
     }
 

@@ -49,6 +49,32 @@ impl Index {
         })
     }
 
+    /// What the index holds for a key that has a value.
+    pub(crate) fn entry(&mut self, key: &[u8], pins: &Pins) -> Result<Option<Entry>, Stop> {
+        if let Some(entry) = self.value_in_memory(key) {
+            return Ok(Some(entry.clone()));
+        }
+        let (memory, mut tree) = self.split(pins);
+        if memory.knows(key) {
+            return Ok(None);
+        }
+        tree.seek(key)?;
+        tree.found().map(|(leaf, cell)| entry_in(leaf, *cell)).transpose()
+    }
+
+    /// Whether the tree has this node, one of whose keys is `key`, at this level.
+    pub(crate) fn has_node(
+        &mut self,
+        key: &[u8],
+        level: u8,
+        at: u64,
+        pins: &Pins,
+    ) -> Result<bool, Stop> {
+        let (_, mut tree) = self.split(pins);
+        tree.seek(key)?;
+        Ok(tree.passes(level, at))
+    }
+
     /// The first key from `from` on and below `to` that has a value, if there is one.
     pub(crate) fn any_between(
         &mut self,

@@ -13,7 +13,6 @@
 use super::builder::Builder;
 use super::delta::{Delta, Point};
 use super::entry::replaced;
-use super::sources::Frozen;
 use crate::error::{Corruption, Error, Part};
 use crate::format::index_key::IndexKey;
 use crate::format::layout::Layout;
@@ -31,10 +30,21 @@ use core::iter::Peekable;
 pub(crate) struct Budget {
     /// Leaves to read.
     pub(crate) leaves: usize,
-    /// Bytes of new nodes.
+    /// Bytes of entries that come from the delta.
     pub(crate) bytes: usize,
     /// What a node may hold.
     pub(crate) limits: Limits,
+}
+
+/// What a step is to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work<'a> {
+    /// What goes into the tree.
+    pub(crate) delta: &'a Delta,
+    /// From this key on: what is below it is in the tree already.
+    pub(crate) start: &'a [u8],
+    /// Keys in order: the nodes on the way to each are written anew.
+    pub(crate) moved: &'a [Vec<u8>],
 }
 
 /// What a step has come to.
@@ -60,12 +70,15 @@ struct Merge<'a, R, P: Iterator> {
     first: u64,
     /// Where the step begins.
     start: &'a [u8],
+    moved: &'a [Vec<u8>],
     budget: Budget,
     points: Peekable<P>,
     builder: Builder,
     old: Vec<Pointer>,
     forgotten: Vec<Replaced>,
     leaves: usize,
+    /// Bytes of entries that have come from the delta.
+    bytes: usize,
     merged_to: Option<Vec<u8>>,
     payload: Vec<u8>,
 }
@@ -79,31 +92,31 @@ struct Place<'a> {
     to: Option<&'a [u8]>,
 }
 
-/// Merges what `frozen` has, from where it stands, into `tree`. `first` is the sequence at the tail
-/// start; `read` brings nodes.
+/// Does the work on `tree`. `first` is the sequence at the tail start; `read` brings nodes.
 ///
 /// # Errors
 /// `NoSpace`, and what `read` fails with. Nothing has been written.
 pub(crate) fn step(
     read: impl FnMut(Pointer, u8) -> Result<Arc<Node>, Error>,
-    frozen: &Frozen,
+    Work { delta, start, moved }: Work<'_>,
     (tree, first, layout): (Option<Tree>, u64, Layout),
     new: NewNodes,
     budget: Budget,
 ) -> Result<Merged, Error> {
-    let Frozen { delta, merged_to: start, .. } = frozen;
     let mut merge = Merge {
         read,
         delta,
         layout,
         first,
         start,
+        moved,
         budget,
         points: delta.points(start, None).peekable(),
         builder: Builder::new(new, budget.limits),
         old: Vec::new(),
         forgotten: Vec::new(),
         leaves: 0,
+        bytes: 0,
         merged_to: None,
         payload: Vec::new(),
     };
@@ -146,9 +159,13 @@ where
         Ok(())
     }
 
-    /// Whether the delta has anything for what is below a node.
+    /// Whether there is anything to do below a node.
     fn touches(&mut self, place: &Place<'_>) -> bool {
         let below = |key: &[u8]| place.to.is_none_or(|to| key < to);
+        let moved = self.moved.partition_point(|key| &key[..] < place.from);
+        if self.moved.get(moved).is_some_and(|key| below(key)) {
+            return true;
+        }
         let from = place.from.max(self.start);
         self.merged_to.is_none()
             && (self.points.peek().is_some_and(|(key, _)| below(key.as_bytes()))
@@ -189,7 +206,7 @@ where
             else {
                 break;
             };
-            if self.builder.new.len() >= self.budget.bytes {
+            if self.bytes >= self.budget.bytes {
                 self.merged_to = Some(next.as_bytes().to_vec());
                 break;
             }
@@ -202,6 +219,7 @@ where
         if let Some(entry) = &point.entry {
             self.payload.clear();
             entry.as_leaf().encode(&mut self.payload);
+            self.bytes += key.as_bytes().len() + self.payload.len();
             self.builder.push(key.as_bytes(), &self.payload, from)?;
         }
         Ok(())
@@ -228,7 +246,7 @@ where
     }
 
     fn is_spent(&self) -> bool {
-        self.leaves >= self.budget.leaves || self.builder.new.len() >= self.budget.bytes
+        self.leaves >= self.budget.leaves || self.bytes >= self.budget.bytes
     }
 }
 

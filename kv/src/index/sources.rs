@@ -87,6 +87,12 @@ impl Index {
         self.delta.remove_range(from, to)
     }
 
+    /// Bytes of entries that will be in the tree in addition to those that it has.
+    pub(crate) fn growth(&self) -> u64 {
+        let frozen = self.frozen.as_ref().map_or(0, |frozen| frozen.delta.growth());
+        self.delta.growth().saturating_add(frozen) as u64
+    }
+
     /// The log has grown by this much: replay would read it to make the delta.
     pub(crate) const fn add_log_len(&mut self, len: u64) {
         self.delta.log_len = self.delta.log_len.saturating_add(len);
@@ -95,6 +101,12 @@ impl Index {
     /// Bytes of the log that belong to the delta.
     pub(crate) const fn log_len(&self) -> u64 {
         self.delta.log_len
+    }
+
+    /// Bytes of the log that replay reads.
+    pub(crate) fn tail_len(&self) -> u64 {
+        let frozen = self.frozen.as_ref().map_or(0, |frozen| frozen.delta.log_len);
+        self.delta.log_len.saturating_add(frozen)
     }
 
     /// Freezes the delta, as of `point`. Nothing may be frozen already.
@@ -111,13 +123,18 @@ impl Index {
         merged_to: Option<Vec<u8>>,
         gone: &[Pointer],
     ) {
-        self.tree = tree;
-        for &pointer in gone {
-            self.cache.remove(pointer);
-        }
+        self.replant(tree, gone);
         match (merged_to, &mut self.frozen) {
             (Some(key), Some(frozen)) => frozen.merged_to = key,
             _ => self.frozen = None,
+        }
+    }
+
+    /// The tree is now this one, and holds the same.
+    pub(crate) fn replant(&mut self, tree: Option<Tree>, gone: &[Pointer]) {
+        self.tree = tree;
+        for &pointer in gone {
+            self.cache.remove(pointer);
         }
     }
 
@@ -129,6 +146,14 @@ impl Index {
     /// The node, if it is in memory.
     pub(crate) fn node(&mut self, pointer: Pointer) -> Option<Arc<Node>> {
         self.cache.get(pointer)
+    }
+
+    /// Whether the value that operation `sequence` gave to the key can be its newest one, as far as
+    /// memory knows.
+    pub(crate) fn may_hold(&self, key: &IndexKey, sequence: u64) -> bool {
+        let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
+        let key = key.as_bytes();
+        !memory.knows(key) || memory.value(key).is_some_and(|entry| entry.sequence == sequence)
     }
 
     /// The key's value, if memory has the newest one.

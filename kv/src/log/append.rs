@@ -12,9 +12,11 @@
 
 use super::change::{Change, Pending};
 use super::disk::Disk;
-use super::plan::{self, PlannedFrame, Reserve};
+use super::open::Open;
+use super::plan::{self, PlannedFrame};
+use super::reserve::{self, Purpose};
 use super::segments::Segments;
-use super::superblocks::Newest;
+use super::superblocks::{Found, Newest};
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
@@ -34,28 +36,78 @@ pub(crate) struct Log {
     pub(super) newest: Newest,
     pub(super) point: ChainPoint,
     pub(crate) segments: Segments,
+    /// The state in the other slot.
+    pub(super) older: Older,
     /// The highest frame known durable.
     pub(super) durable: u64,
+    /// The highest frame that something durable says to be so.
+    pub(super) attested: u64,
     /// The epoch that the first frame of this mount starts.
     pub(super) mount: Option<u64>,
+    /// Where nodes and survivors go on.
+    pub(super) open: Open,
+    /// All room that could be made has been made, and nothing has become dead since.
+    pub(crate) exhausted: bool,
+    /// Bytes that have been written since the cleaner had something to do, and that it has not freed
+    /// yet.
+    pub(crate) debt: u64,
+    /// How often records have been moved.
+    pub(crate) moves: u64,
+    /// The next blocks of segments that are being cleaned: of records, of nodes.
+    pub(super) cleaning: (Option<Place>, Option<Place>),
     /// Where the next frame may go, but for what a crash has left there of another one.
     remains: Vec<Place>,
     /// A write or flush has failed, or is under way.
     pub(super) poisoned: bool,
 }
 
+/// Of the older of the two states of the superblock, what must be kept because of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Older {
+    pub(super) checkpoint: u64,
+    /// The generation of the segment in which its tail starts.
+    pub(super) tail: u64,
+}
+
+impl Older {
+    pub(super) const fn of(superblock: &Superblock) -> Self {
+        Self { checkpoint: superblock.checkpoint, tail: superblock.tail_start.generation }
+    }
+}
+
 impl Log {
     /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; at
-    /// `remains` a crash has left something of others.
-    pub(crate) const fn new(
-        newest: Newest,
+    /// `remains` a crash has left something of others. If the other slot has no state, there is
+    /// nothing older to keep.
+    pub(crate) fn new(
+        found: &Found,
         point: ChainPoint,
-        segments: Segments,
+        (segments, open): (Segments, Open),
         epoch: u64,
         remains: Vec<Place>,
     ) -> Self {
-        let durable = point.number.saturating_sub(1);
-        Self { newest, point, segments, durable, mount: Some(epoch), remains, poisoned: false }
+        let newest = found.newest;
+        Self {
+            newest,
+            older: Older::of(found.older.as_ref().unwrap_or(&newest.superblock)),
+            point,
+            segments,
+            durable: point.number.saturating_sub(1),
+            attested: newest.superblock.must_reach,
+            mount: Some(epoch),
+            open,
+            exhausted: false,
+            moves: 0,
+            debt: 0,
+            cleaning: (None, None),
+            remains,
+            poisoned: false,
+        }
+    }
+
+    /// The highest frame known durable.
+    pub(crate) const fn durable(&self) -> u64 {
+        self.durable
     }
 
     pub(crate) const fn newest(&self) -> &Newest {
@@ -70,9 +122,9 @@ impl Log {
         &self.point
     }
 
-    /// Bytes that a commit can take.
-    pub(crate) fn free_bytes(&self) -> u64 {
-        plan::free_bytes(&self.superblock().layout, &self.segments, &self.point)
+    /// Bytes that can still become live, if `growth` bytes of entries are on their way into the tree.
+    pub(crate) fn free_bytes(&self, growth: u64) -> u64 {
+        reserve::free_bytes(self.superblock(), &self.segments, growth)
     }
 
     /// Bytes of the segments up to the ends of the chain and of the index.
@@ -80,14 +132,30 @@ impl Log {
         let layout = &self.superblock().layout;
         let used = u64::from(self.segments.used()).saturating_mul(layout.segment_len());
         let rest = |place: Place| u64::from(layout.segment_blocks.saturating_sub(place.block));
-        let open = [self.point.open, self.superblock().index_open].into_iter().flatten();
-        let rest = open.map(rest).fold(0, u64::saturating_add);
+        let open = [self.point.open, self.open.nodes, self.open.survivors];
+        let rest = open.into_iter().flatten().map(rest).fold(0, u64::saturating_add);
         used.saturating_sub(rest.saturating_mul(u64::from(layout.block_len)))
     }
 
     /// Whether this mount has committed anything.
     pub(crate) const fn has_mounted(&self) -> bool {
         self.mount.is_none()
+    }
+
+    /// Bytes that a step writes besides leaves, about.
+    pub(crate) fn path_len(&self) -> u64 {
+        reserve::path_len(self.superblock())
+    }
+
+    /// Segments that may be taken if `keep` are to be left, the named ones included.
+    pub(crate) fn spare(&self, keep: u32) -> u32 {
+        plan::spare(&self.segments, &self.point, keep).unwrap_or(0).min(self.segments.free())
+    }
+
+    /// Segments that a commit must leave, the named ones included. `growth` bytes of entries are on
+    /// their way into the tree.
+    pub(crate) fn kept(&self, purpose: Purpose, growth: u64) -> u32 {
+        reserve::kept(self.superblock(), purpose, growth)
     }
 
     /// Whether anything can be committed.
@@ -104,13 +172,23 @@ impl Log {
         plan::record_len_max(&self.superblock().layout).saturating_sub(fixed)
     }
 
+    /// Whether what the operations make live can be live at once with what is.
+    ///
+    /// # Errors
+    /// `NoSpace`.
+    pub(crate) fn fits(&self, operations: &[Pending<'_>], growth: u64) -> Result<(), Error> {
+        let needed = operations.iter().map(Pending::record_len).fold(0, u64::saturating_add);
+        let free = self.free_bytes(growth);
+        if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
+    }
+
     /// Whether there is room for the operations; how many segments they open.
     ///
     /// # Errors
     /// `TooLarge` and `NoSpace`.
-    pub(crate) fn admit(&self, operations: &[Pending<'_>], reserve: Reserve) -> Result<u32, Error> {
+    pub(crate) fn admit(&self, operations: &[Pending<'_>], keep: u32) -> Result<u32, Error> {
         let layout = self.superblock().layout;
-        let plan = plan::plan(&layout, &self.segments, &self.point, operations, reserve)?;
+        let plan = plan::plan(&layout, &self.segments, &self.point, operations, keep)?;
         let opened = plan.iter().filter(|planned| planned.place.block == 0).count();
         Ok(u32::try_from(opened).unwrap_or(u32::MAX))
     }
@@ -125,11 +203,11 @@ impl Log {
         disk: &Disk<D>,
         time: Timestamp,
         operations: &[Pending<'_>],
-        reserve: Reserve,
+        keep: u32,
     ) -> Result<(Vec<Change>, u64), Error> {
         self.check()?;
         let layout = self.superblock().layout;
-        let plan = plan::plan(&layout, &self.segments, &self.point, operations, reserve)?;
+        let plan = plan::plan(&layout, &self.segments, &self.point, operations, keep)?;
         let mut group = Encoder { log: self, time, point: self.point, changes: Vec::new() };
         let mut frames = Vec::with_capacity(plan.len());
         for (index, planned) in plan.iter().enumerate() {
@@ -191,7 +269,10 @@ impl Log {
             let opened = self.segments.open(planned.place.segment, number, planned.next_segments);
             debug_assert_eq!(opened, Ok(()), "planned from free segments");
         }
+        // The frames say so of those before them.
+        self.attested = self.durable;
         self.durable = point.number.saturating_sub(1);
+        self.segments.flushed();
         self.point = point;
         self.mount = None;
         self.remains.clear();

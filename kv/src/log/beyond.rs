@@ -13,7 +13,7 @@
 //! `docs/design.md` states as a limit.
 
 use super::disk::Disk;
-use super::frames::{Frames, header_at};
+use super::frames::Frames;
 use super::segments::Segments;
 use super::superblocks::{Newest, check_newest};
 use crate::device::BlockDevice;
@@ -22,7 +22,6 @@ use crate::format::frame::FrameHeader;
 use crate::format::place::Place;
 use crate::format::point::ChainPoint;
 use crate::format::{FRAME_LEN_MAX, UNFLUSHED_MAX};
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// Bytes of segments that are looked at though no frame names them.
@@ -49,7 +48,7 @@ pub(crate) fn look_beyond<D: BlockDevice>(
     end: &ChainPoint,
 ) -> Result<Left, Error> {
     let count = LOOK_AHEAD.div_ceil(newest.superblock.layout.segment_len());
-    let free = segments.free_segments().take(usize::try_from(count).unwrap_or(usize::MAX));
+    let free = segments.usable_segments().take(usize::try_from(count).unwrap_or(usize::MAX));
     let named = end.next_segments.into_iter().flatten().chain(free).collect();
     let mut beyond = Beyond { newest, end, named, frames: 0 };
     let mut frames = Frames::new(disk, &newest.superblock);
@@ -63,25 +62,6 @@ pub(crate) fn look_beyond<D: BlockDevice>(
         next += 1;
     }
     Ok(Left { frames: beyond.frames, remains })
-}
-
-/// Looks for evidence that the superblock of a lost slot was newer than the one in force. Segments
-/// that it let go may have been used again, so that replay from the older tail start need not pass
-/// any frame that names it; but whatever was written into such a segment first names it.
-///
-/// # Errors
-/// `Corrupt` if there is any.
-pub(crate) fn look_for_newer<D: BlockDevice>(disk: &Disk<D>, newest: &Newest) -> Result<(), Error> {
-    let superblock = &newest.superblock;
-    let mut block = vec![0; superblock.layout.block_len as usize];
-    for segment in 0..superblock.layout.segment_count {
-        let place = Place { segment, block: 0 };
-        disk.read(superblock.layout.at(segment, 0), &mut block)?;
-        if let Some(header) = header_at(&block, superblock, place) {
-            check_newest(newest, header.checkpoint)?;
-        }
-    }
-    Ok(())
 }
 
 struct Beyond<'a> {

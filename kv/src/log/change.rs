@@ -4,7 +4,7 @@
 use crate::clock::Timestamp;
 use crate::format::index_key::IndexKey;
 use crate::format::pointer::Pointer;
-use crate::format::record::{Operation, Record, Replaced};
+use crate::format::record::{Moved, Operation, Record, Replaced};
 use alloc::boxed::Box;
 
 /// An operation that is to be committed.
@@ -51,6 +51,11 @@ pub(crate) enum What {
         from: IndexKey,
         to: IndexKey,
     },
+    /// The record of the key's value lies elsewhere.
+    Move {
+        key: IndexKey,
+        moved: Moved,
+    },
 }
 
 impl Change {
@@ -73,6 +78,9 @@ impl Change {
                 from: IndexKey::from_checked(from),
                 to: IndexKey::from_checked(to),
             },
+            Operation::Move { key, moved } => {
+                What::Move { key: IndexKey::from_checked(key), moved }
+            }
         };
         Self {
             what,

@@ -50,6 +50,11 @@ impl<D: BlockDevice> Disk<D> {
         Ok(self.device.write(&requests)?)
     }
 
+    pub(crate) fn discard(&self, at: u64, len: u64) -> Result<(), Error> {
+        let count = len / u64::from(self.geometry.block_size);
+        Ok(self.device.discard(self.block(at), count)?)
+    }
+
     pub(crate) fn flush(&self) -> Result<(), Error> {
         if planted(Bug::FlushRetried) && self.device.flush().is_ok() {
             return Ok(());

@@ -6,14 +6,18 @@
 //! - `must_reach` of a state is the highest number that was durable when it was written, and the
 //!   counts in its table are those as of the number that the table names.
 //! - The tail start moves only to a point up to which the tree holds everything.
+//! - What a state names is kept while it is in either slot: `release` frees no more than what neither
+//!   needs.
 
-use super::append::{COUNTERS_USED_UP, Log};
+use super::append::{COUNTERS_USED_UP, Log, Older};
 use super::disk::Disk;
 use super::nodes::NewNodes;
-use super::superblocks::{self, Newest, check_newest};
+use super::segments::{By, Horizon, Kind};
+use super::superblocks::{self, Newest};
 use crate::device::BlockDevice;
-use crate::error::Error;
+use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::node::Node;
+use crate::format::place::Place;
 use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
@@ -32,10 +36,18 @@ pub(crate) struct Step<'a> {
     pub(crate) old: &'a [Pointer],
     /// Records of values that a range removal hid and that are not in the tree any more.
     pub(crate) forgotten: Vec<Replaced>,
-    /// Where the delta was frozen.
-    pub(crate) frozen: ChainPoint,
-    /// Whether all of it is in the tree: then the tail starts where it was frozen.
-    pub(crate) done: bool,
+    pub(crate) progress: Progress,
+}
+
+/// How far a round is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Progress {
+    /// As far as before: nodes were moved, no more.
+    Same,
+    /// Something of the delta that was frozen here is in the tree.
+    Part(ChainPoint),
+    /// All of it is: the tail starts here.
+    Whole(ChainPoint),
 }
 
 impl Log {
@@ -49,8 +61,83 @@ impl Log {
         if self.mount.is_some() {
             return Ok(());
         }
+        self.repeat(disk)
+    }
+
+    /// Writes the state once more: then both slots hold it, and what only the older one named can be
+    /// released. Nothing that either needs changes.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint), without `NoSpace`.
+    pub(crate) fn repeat<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
+        self.check()?;
         let superblock = *self.superblock();
         self.flip(disk, superblock)
+    }
+
+    /// Whether segments could be released if both slots held the state in force.
+    pub(crate) fn waits_to_release(&self) -> bool {
+        self.segments.any_spent(&self.horizon_ahead())
+    }
+
+    /// Whether more segments could be cleaned if both slots held the state in force.
+    pub(crate) const fn waits_to_clean(&self) -> bool {
+        self.older.tail < self.superblock().tail_start.generation
+    }
+
+    const fn horizon_ahead(&self) -> Horizon {
+        Horizon {
+            tail: self.superblock().tail_start.generation,
+            checkpoint: self.superblock().checkpoint,
+            frame: self.durable,
+            open: self.open_segments(),
+        }
+    }
+
+    /// The segment that is best cleaned, of those of this kind with at most `most` live bytes and but
+    /// for those that were passed.
+    pub(crate) fn victim(&self, kind: Kind, most: u64, passed: &[u32]) -> Option<u32> {
+        self.segments.victim(&self.horizon(), (kind, most), passed)
+    }
+
+    /// The live bytes of the segment of this kind that is best cleaned.
+    pub(crate) fn least_live(&self, kind: Kind) -> u64 {
+        let victim = self.victim(kind, u64::MAX, &[]);
+        victim.map_or(u64::MAX, |segment| self.segments.live_in(segment))
+    }
+
+    /// The next block of a segment of this kind that is being cleaned.
+    pub(crate) const fn cleaning_mut(&mut self, kind: Kind) -> &mut Option<Place> {
+        match kind {
+            Kind::Records => &mut self.cleaning.0,
+            Kind::Nodes => &mut self.cleaning.1,
+        }
+    }
+
+    /// Frees the segments of which neither slot nor the log needs anything, and tells how many they
+    /// are. A device that can discard is told, and they are free when that is flushed.
+    pub(crate) fn release<D: BlockDevice>(&mut self, disk: &Disk<D>) -> usize {
+        let layout = self.superblock().layout;
+        let discard = disk.geometry().discard;
+        let released = self.segments.release(&self.horizon(), discard);
+        for kind in [Kind::Records, Kind::Nodes] {
+            let cleaning = self.cleaning_mut(kind);
+            *cleaning = cleaning.filter(|place| !released.contains(&place.segment));
+        }
+        for segment in released.iter().filter(|_| discard) {
+            // It is a hint: what becomes of the bytes does not matter.
+            let _ = disk.discard(layout.at(*segment, 0), layout.segment_len());
+        }
+        released.len()
+    }
+
+    const fn horizon(&self) -> Horizon {
+        Horizon {
+            tail: self.older.tail,
+            checkpoint: self.older.checkpoint,
+            frame: self.attested,
+            open: self.open_segments(),
+        }
     }
 
     /// Makes one step of a checkpoint durable: its nodes and the table first, then the superblock
@@ -66,51 +153,85 @@ impl Log {
         step: Step<'_>,
     ) -> Result<Vec<(Pointer, Node)>, Error> {
         self.check()?;
-        let Step { tree, mut new, old, forgotten, frozen, done } = step;
-        let tail_start = if done || planted(Bug::TailStartEarly) {
-            frozen
-        } else {
-            self.superblock().tail_start
+        let Step { tree, mut new, old, forgotten, progress } = step;
+        let before = *self.superblock();
+        let (tail_start, frozen) = match progress {
+            Progress::Same => (before.tail_start, before.frozen),
+            Progress::Part(point) if planted(Bug::TailStartEarly) => {
+                (point, point.number.saturating_sub(1))
+            }
+            Progress::Part(point) => (before.tail_start, point.number.saturating_sub(1)),
+            Progress::Whole(point) => (point, 0),
         };
-        let frozen = if done { 0 } else { frozen.number.saturating_sub(1) };
-        let layout = self.superblock().layout;
-        let table_at = new.place(Table::len(&layout))?;
+        let layout = before.layout;
+        let table_at = new.outside.place(Table::len(&layout))?;
         let mut segments = self.segments.clone();
-        new.taken.iter().for_each(|&segment| segments.take(segment));
-        for (at, run) in &new.runs {
+        new.outside.taken.iter().for_each(|&segment| segments.take(segment, Kind::Nodes));
+        for (at, run) in &new.outside.runs {
             let len = u32::try_from(run.len()).unwrap_or(u32::MAX);
-            segments.add(Pointer { at: *at, len, check: 0 });
+            segments.add_index(Pointer { at: *at, len, check: 0 });
         }
-        let gone = old.iter().copied().chain(self.superblock().table);
-        gone.for_each(|gone| segments.subtract(gone));
+        let by = By::Checkpoint(before.checkpoint.saturating_add(1));
+        let gone = old.iter().copied().chain(before.table);
+        gone.for_each(|gone| segments.subtract_index(gone, by));
         for record in forgotten {
-            segments.forget(record);
+            segments.forget(record, by);
         }
         let table_len = layout.blocks(Table::len(&layout) as u64) * u64::from(layout.block_len);
         let table_len = u32::try_from(table_len).unwrap_or(u32::MAX);
-        segments.add(Pointer { at: table_at, len: table_len, check: 0 });
+        segments.add_index(Pointer { at: table_at, len: table_len, check: 0 });
         let table = segments.to_table(tail_start.generation, self.durable);
-        let (bytes, check) = table.encode(self.superblock().birth, table_at, layout.block_len);
+        let (bytes, check) = table.encode(before.birth, table_at, layout.block_len);
         let table = Some(new.push(table_at, &bytes, check));
         self.poisoned = true;
-        disk.write_many(new.runs.iter().map(|(at, run)| (*at, &run[..])))?;
+        disk.write_many(new.outside.runs.iter().map(|(at, run)| (*at, &run[..])))?;
         if !planted(Bug::FlipBeforeNodes) {
             disk.flush()?;
         }
         self.poisoned = false;
-        let index_open = new.open;
-        let superblock =
-            Superblock { tail_start, frozen, index_open, table, tree, ..*self.superblock() };
+        let index_open = new.outside.open;
+        let superblock = Superblock { tail_start, frozen, index_open, table, tree, ..before };
         self.flip(disk, superblock)?;
+        self.open.nodes = index_open;
         self.segments = segments;
+        self.segments.flushed();
+        if matches!(progress, Progress::Whole(_)) {
+            self.segments.try_again();
+        }
         Ok(new.into_nodes())
+    }
+
+    /// The segments in which nodes and survivors go on.
+    const fn open_segments(&self) -> [Option<u32>; 2] {
+        let layout = self.superblock().layout;
+        [layout.open_segment(self.open.nodes), layout.open_segment(self.open.survivors)]
+    }
+
+    /// What was discarded is free when this returns `Ok`.
+    ///
+    /// # Errors
+    /// `Device`, and then the log is poisoned.
+    pub(crate) fn settle_discards<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
+        if !disk.geometry().discard {
+            return Ok(());
+        }
+        self.poisoned = true;
+        disk.flush()?;
+        self.poisoned = false;
+        self.segments.flushed();
+        Ok(())
     }
 
     /// Puts `superblock` in force, as the state after the newest one.
     fn flip<D: BlockDevice>(&mut self, disk: &Disk<D>, state: Superblock) -> Result<(), Error> {
         let Newest { superblock, slot } = self.newest;
         let found = superblocks::read(disk)?.newest;
-        check_newest(&found, superblock.checkpoint)?;
+        if found.superblock.checkpoint < superblock.checkpoint {
+            let (found, named) = (found.superblock.checkpoint, superblock.checkpoint);
+            let at = superblock.layout.superblock_at(slot, 0);
+            let fault = Fault::Older { found, named };
+            return Err(Corruption { part: Part::Superblock, at, fault }.into());
+        }
         self.poisoned = true;
         if found != self.newest {
             return Err(Error::Stolen);
@@ -118,8 +239,12 @@ impl Log {
         let checkpoint = superblock.checkpoint.checked_add(1).ok_or(COUNTERS_USED_UP)?;
         let (epoch, must_reach) = (self.point.epoch, self.durable);
         let superblock = Superblock { checkpoint, epoch, must_reach, ..state };
+        let before = self.newest.superblock;
         self.newest = Newest { superblock, slot: 1 - slot };
         self.newest.write(disk, 0..superblock.layout.copies())?;
+        self.older = Older::of(&before);
+        self.attested = must_reach;
+        self.segments.flushed();
         self.poisoned = false;
         Ok(())
     }

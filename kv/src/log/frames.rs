@@ -85,7 +85,7 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
 
     /// `len` bytes from `place` on, within its segment: out of the buffer, or read with those that
     /// follow.
-    fn read(&mut self, place: Place, len: u64) -> Result<&[u8], Error> {
+    pub(super) fn read(&mut self, place: Place, len: u64) -> Result<&[u8], Error> {
         let layout = &self.superblock.layout;
         let at = layout.at(place.segment, place.block);
         let held_to = self.at.saturating_add(self.buf.len() as u64);

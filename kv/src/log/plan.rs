@@ -14,18 +14,6 @@ use crate::format::{FRAME_LEN_MAX, UNFLUSHED_MAX};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Segments that only removals may use: the two that are named, and one behind them.
-const RESERVE: u32 = 3;
-
-/// What a commit may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reserve {
-    /// All but the reserve.
-    Keep,
-    /// The reserve too: the commit only removes.
-    Use,
-}
-
 /// One frame to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PlannedFrame {
@@ -38,7 +26,7 @@ pub(super) struct PlannedFrame {
     pub(super) operations: Range<usize>,
 }
 
-/// Lays out `operations` from `from` on.
+/// Lays out `operations` from `from` on, so that `keep` segments are left, the named ones included.
 ///
 /// # Errors
 /// `TooLarge` if they never fit, `NoSpace` if they do not fit now.
@@ -47,7 +35,7 @@ pub(super) fn plan(
     segments: &Segments,
     from: &ChainPoint,
     operations: &[Pending<'_>],
-    reserve: Reserve,
+    keep: u32,
 ) -> Result<Vec<PlannedFrame>, Error> {
     let mut cursor = Cursor {
         layout,
@@ -56,13 +44,17 @@ pub(super) fn plan(
         free_segments: segments.free_segments(),
         left: segments.free(),
     };
-    let keep = if reserve == Reserve::Keep { RESERVE } else { 0 };
     let (mut frames, mut taken, mut start) = (Vec::new(), 0u64, 0);
     while start < operations.len() {
         let rest = operations.get(start..).unwrap_or_default();
         let placed = cursor.place_frame(rest);
-        let Some((place, count, len)) = placed.filter(|_| cursor.left_with_next() >= keep) else {
-            return Err(no_space(layout, segments, from, operations));
+        // What goes into the open segment takes nothing that anything else could use.
+        let leaves = |place: Place| {
+            from.open.is_some_and(|open| open.segment == place.segment)
+                || cursor.left_with_next() >= keep
+        };
+        let Some((place, count, len)) = placed.filter(|(place, ..)| leaves(*place)) else {
+            return Err(no_space(layout, segments, from, operations, keep));
         };
         let operations = start..start.saturating_add(count);
         start = operations.end;
@@ -75,19 +67,23 @@ pub(super) fn plan(
     Ok(frames)
 }
 
-/// Bytes that a commit can take: what is left of the open segment and of the others, without the
-/// reserve.
-pub(super) fn free_bytes(layout: &Layout, segments: &Segments, point: &ChainPoint) -> u64 {
-    let Some(left) = spare_segments(segments, point) else { return 0 };
+/// Segments that may be taken if `keep` are to be left, those that the chain names included.
+pub(super) fn spare(segments: &Segments, point: &ChainPoint, keep: u32) -> Option<u32> {
+    segments.free().saturating_add(count(point.next_segments)).checked_sub(keep)
+}
+
+/// Bytes that a commit can take: what is left of the open segment and of the others, but for `keep`
+/// segments.
+pub(super) fn free_bytes(
+    layout: &Layout,
+    segments: &Segments,
+    point: &ChainPoint,
+    keep: u32,
+) -> u64 {
+    let Some(left) = spare(segments, point, keep) else { return 0 };
     let open = point.open.map_or(0, |place| layout.segment_blocks.saturating_sub(place.block));
     let open = u64::from(open) * u64::from(layout.block_len);
     (u64::from(left) * layout.segment_len()).saturating_add(open)
-}
-
-/// Segments that are left without the reserve, if that is whole.
-pub(super) fn spare_segments(segments: &Segments, point: &ChainPoint) -> Option<u32> {
-    let left = segments.free().saturating_add(count(point.next_segments));
-    left.checked_sub(RESERVE)
 }
 
 /// What is missing: all that the operations take when they are laid out, the ends of segments that
@@ -97,6 +93,7 @@ fn no_space(
     segments: &Segments,
     from: &ChainPoint,
     operations: &[Pending<'_>],
+    keep: u32,
 ) -> Error {
     let free_segments = core::iter::repeat(0);
     let (open, next_segments, left) = (from.open, [Some(0); 2], u32::MAX);
@@ -110,7 +107,7 @@ fn no_space(
     let behind = rolled.saturating_add(u64::from(block(cursor.open)));
     let blocks = behind.saturating_sub(u64::from(block(from.open)));
     let needed = blocks.saturating_mul(u64::from(layout.block_len));
-    Error::NoSpace { needed, free: free_bytes(layout, segments, from) }
+    Error::NoSpace { needed, free: free_bytes(layout, segments, from, keep) }
 }
 
 /// The longest record that a frame of this store can hold.
@@ -196,7 +193,7 @@ mod tests {
         let mut segments = Segments::new(layout);
         let point = ChainPoint::first(1);
         segments.name(point.next_segments).unwrap();
-        plan(&layout, &segments, &point, operations, Reserve::Keep)
+        plan(&layout, &segments, &point, operations, 3)
     }
 
     #[test]

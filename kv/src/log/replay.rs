@@ -10,20 +10,30 @@
 use super::change::Change;
 use super::disk::Disk;
 use super::frames::Frames;
-use super::segments::Segments;
 use super::superblocks::{Newest, check_newest};
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::UNFLUSHED_MAX;
 use crate::format::frame::{FrameHeader, HEADER_LEN};
 use crate::format::layout::Layout;
-use crate::format::place::Place;
+use crate::format::place::{NextSegments, Place};
 use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::record::Record;
 use crate::format::superblock::Superblock;
 use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
+
+/// What replay comes to.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The chain starts, in a segment whose first frame has this number if it is not empty.
+    Start(ChainPoint),
+    /// A frame opens a segment.
+    Opens { segment: u32, number: u64, next: NextSegments },
+    /// A group is whole.
+    Group(Replayed),
+}
 
 /// A group that is whole.
 #[derive(Debug)]
@@ -35,46 +45,40 @@ pub(crate) struct Replayed {
     pub(crate) end: ChainPoint,
 }
 
-/// Follows the chain, hands every whole group to `apply`, and returns its end.
+/// Follows the chain, tells `visit` what it comes to, and returns the chain's end. What `visit` finds
+/// wrong is damage.
 pub(crate) fn replay<D: BlockDevice>(
     disk: &Disk<D>,
     newest: &Newest,
-    segments: &mut Segments,
-    mut apply: impl FnMut(&mut Segments, Replayed),
+    mut visit: impl FnMut(Event) -> Result<(), Fault>,
 ) -> Result<ChainPoint, Error> {
     let superblock = &newest.superblock;
     let layout = &superblock.layout;
     let mut point = superblock.tail_start;
     let mut frames = Frames::new(disk, superblock);
     let mut group = Group::default();
-    start(segments, &point).map_err(|fault| at_point(layout, &point, fault))?;
+    visit(Event::Start(point)).map_err(|fault| at_point(layout, &point, fault))?;
     while let Some((header, check, changes)) = next(&mut frames, superblock, &point)? {
         let damaged = |fault| at_point_of(layout, &header, fault);
         check_newest(newest, header.checkpoint)?;
         if header.place.block == 0 {
             let Place { segment, .. } = header.place;
-            segments.open(segment, header.number, header.next_segments).map_err(damaged)?;
+            let (number, next) = (header.number, header.next_segments);
+            visit(Event::Opens { segment, number, next }).map_err(damaged)?;
         }
         group.add(&header, header.len(layout), changes).map_err(damaged)?;
         let advanced = point.advance(&header, check, header.blocks(layout));
         advanced.ok_or_else(|| damaged(Fault::Field("number")))?;
         if header.last {
             let changes = core::mem::take(&mut group.changes);
-            apply(segments, Replayed { changes, len: group.len, end: point });
+            let group = Replayed { changes, len: group.len, end: point };
+            visit(Event::Group(group)).map_err(damaged)?;
         }
     }
     if point.number <= superblock.must_reach && !planted(Bug::MustReachIgnored) {
         return Err(at_point(layout, &point, Fault::Missing { frame: point.number }).into());
     }
     Ok(point)
-}
-
-/// Marks what the tail start itself says of segments.
-fn start(segments: &mut Segments, point: &ChainPoint) -> Result<(), Fault> {
-    match point.open {
-        Some(place) => segments.open(place.segment, point.generation, point.next_segments),
-        None => segments.name(point.next_segments),
-    }
 }
 
 /// The frame that chains, with its check and changes.

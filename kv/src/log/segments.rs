@@ -1,8 +1,9 @@
 //! What each segment is used for, how much of it is live, and what all keys name, counted.
 //!
 //! Invariants:
-//! - A segment is named only while nothing is in it, and then it is not free any more: no two uses
-//!   ever share a segment.
+//! - A segment is named only while nothing is needed of it, and then it is not free any more: no two
+//!   uses ever share a segment.
+//! - A segment becomes free again when nothing can ask for what is in it, as [`Horizon`] says.
 //! - `live` of a segment is the sum of the lengths of those records in it that hold the value of
 //!   some key, and of the nodes and the table in it that the newest checkpoint names. Records whose
 //!   value is in the index itself do not count: once it is in a leaf they are not needed.
@@ -13,6 +14,7 @@ use super::change::{Change, What};
 use crate::error::Fault;
 use crate::format::layout::Layout;
 use crate::format::place::NextSegments;
+use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
 use crate::format::table::{Table, Totals, Use};
@@ -22,24 +24,92 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Free,
+    /// Nothing is needed of it, and the device has been told so; free when that is flushed.
+    Discarded,
     /// Spoken for by the open segment: the chain goes on here.
     Named,
     /// Holds frames, the first of them with this number; 0 if it is before the tail start.
     Chain(u64),
     /// Holds nodes and tables.
-    Index,
-}
-
-impl State {
-    const fn is_used(self) -> bool {
-        matches!(self, Self::Chain(_) | Self::Index)
-    }
+    Nodes,
+    /// Holds records that were moved.
+    Survivors,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Segment {
     state: State,
     live: u64,
+    /// The last frame by which anything in it became dead.
+    frame: u64,
+    /// The last checkpoint by which anything in it became dead.
+    checkpoint: u64,
+    /// All that could be moved out of it has been, for now.
+    stuck: bool,
+}
+
+impl Segment {
+    const FREE: Self = Self { state: State::Free, live: 0, frame: 0, checkpoint: 0, stuck: false };
+
+    /// Whether it holds anything, needed or not.
+    const fn is_used(&self) -> bool {
+        matches!(self.state, State::Chain(_) | State::Nodes | State::Survivors)
+    }
+
+    /// Whether no key names anything in it any more, and replay does not pass it.
+    const fn is_dead(&self) -> bool {
+        let passed = matches!(self.state, State::Chain(0) | State::Nodes | State::Survivors);
+        passed && self.live == 0
+    }
+
+    /// Whether replay does not pass it, from whichever state.
+    const fn is_behind(&self, horizon: &Horizon) -> bool {
+        match self.state {
+            State::Chain(first) => first < horizon.tail,
+            State::Nodes | State::Survivors => true,
+            State::Free | State::Discarded | State::Named => false,
+        }
+    }
+
+    const fn is_spent(&self, horizon: &Horizon) -> bool {
+        self.is_behind(horizon)
+            && self.live == 0
+            && self.frame <= horizon.frame
+            && self.checkpoint <= horizon.checkpoint
+    }
+}
+
+/// What a segment can be cleaned of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Records, in the chain or moved out of it.
+    Records,
+    Nodes,
+}
+
+/// What made something dead: the commit up to this frame, or this checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Frame(u64),
+    Checkpoint(u64),
+}
+
+/// What a segment must be behind to be used again.
+///
+/// Both slots of the superblock hold a whole state, so that either may be lost: what the older one
+/// names is needed as much as what the newer one does. And what a frame has made dead is not dead
+/// before something durable testifies to that frame: if it rotted without, it would be cut off like
+/// one that a crash took, and the record that it replaced would be needed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Horizon {
+    /// The generation of the segment in which the older state's tail starts.
+    pub(super) tail: u64,
+    /// The older state: what a newer one made dead, it still names.
+    pub(super) checkpoint: u64,
+    /// The last frame that something durable testifies to.
+    pub(super) frame: u64,
+    /// Nodes and survivors go on in these segments.
+    pub(super) open: [Option<u32>; 2],
 }
 
 /// The segments of a store.
@@ -48,29 +118,35 @@ pub(crate) struct Segments {
     layout: Layout,
     table: Vec<Segment>,
     free: u32,
+    /// Live bytes of all segments.
+    live: u64,
     totals: Totals,
 }
 
 impl Segments {
     /// All free.
     pub(crate) fn new(layout: Layout) -> Self {
-        let table = vec![Segment { state: State::Free, live: 0 }; layout.segment_count as usize];
-        Self { layout, table, free: layout.segment_count, totals: Totals::default() }
+        let table = vec![Segment::FREE; layout.segment_count as usize];
+        Self { layout, table, free: layout.segment_count, live: 0, totals: Totals::default() }
     }
 
-    /// As a checkpoint left them: replay finds those that frames from its tail start on opened.
-    pub(crate) fn from_table(layout: Layout, table: &Table) -> Self {
+    /// As a checkpoint left them: replay finds those that frames from its tail start on opened. What
+    /// is dead became so by this checkpoint at the latest.
+    pub(crate) fn from_table(layout: Layout, table: &Table, checkpoint: u64) -> Self {
         let row = |&(used, live): &(Use, u64)| {
             let state = match used {
                 Use::Free => State::Free,
                 Use::Chain => State::Chain(0),
-                Use::Index => State::Index,
+                Use::Nodes => State::Nodes,
+                Use::Survivors => State::Survivors,
             };
-            Segment { state, live }
+            Segment { state, live, frame: 0, checkpoint, stuck: false }
         };
         let free = table.rows.iter().filter(|(used, _)| *used == Use::Free).count();
         let free = u32::try_from(free).unwrap_or(0);
-        Self { layout, table: table.rows.iter().map(row).collect(), free, totals: table.totals }
+        let live = table.rows.iter().fold(0, |sum: u64, (_, live)| sum.saturating_add(*live));
+        let rows = table.rows.iter().map(row).collect();
+        Self { layout, table: rows, free, live, totals: table.totals }
     }
 
     /// The table of a checkpoint whose tail starts in a segment of this generation. Counted are the
@@ -79,8 +155,9 @@ impl Segments {
         let row = |segment: &Segment| {
             let used = match segment.state {
                 State::Chain(first) if first < generation => Use::Chain,
-                State::Free | State::Named | State::Chain(_) => Use::Free,
-                State::Index => Use::Index,
+                State::Free | State::Discarded | State::Named | State::Chain(_) => Use::Free,
+                State::Nodes => Use::Nodes,
+                State::Survivors => Use::Survivors,
             };
             (used, segment.live)
         };
@@ -96,6 +173,16 @@ impl Segments {
         self.totals
     }
 
+    /// Live bytes of all segments together.
+    pub(crate) const fn live_sum(&self) -> u64 {
+        self.live
+    }
+
+    /// Live bytes of a segment.
+    pub(crate) fn live_in(&self, segment: u32) -> u64 {
+        self.get(segment).map_or(0, |segment| segment.live)
+    }
+
     /// Live bytes of each segment.
     pub(crate) fn live(&self) -> impl Iterator<Item = u64> {
         self.table.iter().map(|segment| segment.live)
@@ -103,13 +190,13 @@ impl Segments {
 
     /// Segments that hold something.
     pub(crate) fn used(&self) -> u32 {
-        let used = self.table.iter().filter(|segment| segment.state.is_used()).count();
+        let used = self.table.iter().filter(|segment| segment.is_used()).count();
         u32::try_from(used).unwrap_or(u32::MAX)
     }
 
     /// Whether nodes may lie in the segment.
     pub(crate) fn is_index(&self, segment: u32) -> bool {
-        self.get(segment).is_some_and(|segment| segment.state == State::Index)
+        self.get(segment).is_some_and(|segment| segment.state == State::Nodes)
     }
 
     /// The free segments, from the lowest number up.
@@ -118,24 +205,47 @@ impl Segments {
         numbered.filter(|(_, segment)| segment.state == State::Free).map(|(number, _)| number)
     }
 
+    /// Segments in which the writer may have gone on, from the lowest number up.
+    pub(super) fn usable_segments(&self) -> impl Iterator<Item = u32> {
+        let numbered = (0..self.layout.segment_count).zip(&self.table);
+        let usable = |segment: &Segment| {
+            matches!(segment.state, State::Free | State::Discarded) || segment.is_dead()
+        };
+        numbered.filter(move |(_, segment)| usable(segment)).map(|(number, _)| number)
+    }
+
+    /// The chain goes on from this point.
+    pub(crate) fn start(&mut self, point: &ChainPoint) -> Result<(), Fault> {
+        match point.open {
+            Some(place) => self.open(place.segment, point.generation, point.next_segments),
+            None => self.name(point.next_segments),
+        }
+    }
+
     /// A frame of this number now opens `segment` and names these.
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         segment: u32,
         number: u64,
         next: NextSegments,
     ) -> Result<(), Fault> {
-        if self.get(segment).is_none_or(|segment| segment.state.is_used()) {
+        if !self.is_usable(segment) {
             return Err(Fault::Field("segment"));
         }
         self.set(segment, State::Chain(number));
         self.name(next)
     }
 
+    /// Nothing is in it that anybody needs. (The writer has freed it first; replay sees no more than
+    /// that it could.)
+    fn is_usable(&self, segment: u32) -> bool {
+        self.get(segment).is_some_and(|found| !found.is_used() || found.is_dead())
+    }
+
     /// These are spoken for. One of them may have been already: it was named second before.
     pub(super) fn name(&mut self, next: NextSegments) -> Result<(), Fault> {
         let [one, two] = next;
-        let usable = |segment| self.get(segment).is_some_and(|found| !found.state.is_used());
+        let usable = |segment| self.is_usable(segment);
         if (one.is_some() && one == two) || !next.into_iter().flatten().all(usable) {
             return Err(Fault::Field("next segment"));
         }
@@ -145,13 +255,97 @@ impl Segments {
         Ok(())
     }
 
-    /// The index takes a free segment.
-    pub(super) fn take(&mut self, segment: u32) {
-        self.set(segment, State::Index);
+    /// A free segment is taken for nodes, or for records that are moved.
+    pub(super) fn take(&mut self, segment: u32, kind: Kind) {
+        let state = match kind {
+            Kind::Nodes => State::Nodes,
+            Kind::Records => State::Survivors,
+        };
+        self.set(segment, state);
     }
 
-    /// Counts what a change does, but for what a range removal hides.
-    pub(crate) fn count(&mut self, change: &Change) {
+    /// Survivors lie in the segment, as a change says that replay has come to.
+    pub(crate) fn occupy(&mut self, segment: u32) -> Result<(), Fault> {
+        match self.get(segment).map(|segment| segment.state) {
+            Some(State::Survivors) => Ok(()),
+            Some(State::Named) | None => Err(Fault::Field("place of a move")),
+            Some(_) if self.is_usable(segment) => {
+                self.take(segment, Kind::Records);
+                Ok(())
+            }
+            _ => Err(Fault::Field("place of a move")),
+        }
+    }
+
+    /// Frees the segments that nothing can ask for any more, and tells which they are. If they are
+    /// to be discarded, they are free only when that is durable.
+    pub(super) fn release(&mut self, horizon: &Horizon, discard: bool) -> Vec<u32> {
+        let mut released = Vec::new();
+        for (number, segment) in (0..self.layout.segment_count).zip(&mut self.table) {
+            if !horizon.open.contains(&Some(number)) && segment.is_spent(horizon) {
+                released.push(number);
+                *segment = Segment::FREE;
+                if discard {
+                    segment.state = State::Discarded;
+                }
+            }
+        }
+        if !discard {
+            self.free = self.free.saturating_add(u32::try_from(released.len()).unwrap_or(u32::MAX));
+        }
+        released
+    }
+
+    pub(super) fn any_spent(&self, horizon: &Horizon) -> bool {
+        let numbered = (0..self.layout.segment_count).zip(&self.table);
+        numbered.into_iter().any(|(number, segment)| {
+            !horizon.open.contains(&Some(number)) && segment.is_spent(horizon)
+        })
+    }
+
+    /// The segment of which least is live, at most `most` bytes, of those of a kind that can be freed.
+    pub(super) fn victim(
+        &self,
+        horizon: &Horizon,
+        (kind, most): (Kind, u64),
+        passed: &[u32],
+    ) -> Option<u32> {
+        let numbered = (0..self.layout.segment_count).zip(&self.table);
+        let victims = numbered.filter(|(number, segment)| {
+            (1..=most).contains(&segment.live)
+                && (segment.state == State::Nodes) == (kind == Kind::Nodes)
+                && segment.is_behind(horizon)
+                && !segment.stuck
+                && !horizon.open.contains(&Some(*number))
+                && !passed.contains(number)
+        });
+        victims.min_by_key(|(_, segment)| segment.live).map(|(number, _)| number)
+    }
+
+    /// Of what is still live in the segment, nothing can be moved now.
+    pub(crate) fn give_up(&mut self, segment: u32) {
+        if let Some(segment) = self.get_mut(segment) {
+            segment.stuck = segment.live > 0;
+        }
+    }
+
+    /// The tree has everything up to a new tail start: what could not be moved may have changed.
+    pub(super) fn try_again(&mut self) {
+        self.table.iter_mut().for_each(|segment| segment.stuck = false);
+    }
+
+    /// Everything written and discarded so far is durable.
+    pub(super) fn flushed(&mut self) {
+        for segment in &mut self.table {
+            if segment.state == State::Discarded {
+                segment.state = State::Free;
+                self.free = self.free.saturating_add(1);
+            }
+        }
+    }
+
+    /// Counts what a change in this frame does, but for what a range removal hides.
+    pub(crate) fn count(&mut self, change: &Change, frame: u64) {
         match &change.what {
             What::Set { inline, .. } => {
                 let len = u64::from(change.record.len);
@@ -163,27 +357,30 @@ impl Segments {
                     self.totals.keys = self.totals.keys.saturating_add(1);
                 }
             }
+            What::Move { moved, .. } => {
+                self.totals.live = self.totals.live.saturating_add(u64::from(moved.record.len));
+                self.add(moved.record);
+            }
             What::Remove { .. } if change.replaced.is_some() => {
                 self.totals.keys = self.totals.keys.saturating_sub(1);
             }
             What::Remove { .. } | What::RemoveRange { .. } => {}
         }
         if let Some(replaced) = change.replaced {
-            self.replace(replaced);
+            self.replace(replaced, By::Frame(frame));
         }
     }
 
     /// Counts one key less, which had a value from this record.
-    pub(crate) fn forget(&mut self, record: Replaced) {
+    pub(crate) fn forget(&mut self, record: Replaced, by: By) {
         self.totals.keys = self.totals.keys.saturating_sub(1);
-        self.replace(record);
+        self.replace(record, by);
     }
 
-    fn replace(&mut self, record: Replaced) {
+    fn replace(&mut self, record: Replaced, by: By) {
         self.totals.live = self.totals.live.saturating_sub(u64::from(record.len));
-        let segment = record.segment.and_then(|segment| self.get_mut(u32::from(segment)));
-        if let Some(segment) = segment {
-            segment.live = segment.live.saturating_sub(u64::from(record.len));
+        if let Some(segment) = record.segment {
+            self.kill(u32::from(segment), record.len, by);
         }
     }
 
@@ -192,15 +389,36 @@ impl Segments {
         let segment = self.layout.segment_of(bytes.at);
         if let Some(segment) = segment.and_then(|segment| self.get_mut(segment)) {
             segment.live = segment.live.saturating_add(u64::from(bytes.len));
+            self.live = self.live.saturating_add(u64::from(bytes.len));
         }
     }
 
-    /// Bytes that are not needed any more.
-    pub(super) fn subtract(&mut self, bytes: Pointer) {
-        let segment = self.layout.segment_of(bytes.at);
-        if let Some(segment) = segment.and_then(|segment| self.get_mut(segment)) {
-            segment.live = segment.live.saturating_sub(u64::from(bytes.len));
+    /// Nodes or a table that are needed from now on.
+    pub(super) fn add_index(&mut self, bytes: Pointer) {
+        self.totals.index = self.totals.index.saturating_add(u64::from(bytes.len));
+        self.add(bytes);
+    }
+
+    /// Nodes or a table that are not needed any more.
+    pub(super) fn subtract_index(&mut self, bytes: Pointer, by: By) {
+        self.totals.index = self.totals.index.saturating_sub(u64::from(bytes.len));
+        if let Some(segment) = self.layout.segment_of(bytes.at) {
+            self.kill(segment, bytes.len, by);
         }
+    }
+
+    fn kill(&mut self, segment: u32, len: u32, by: By) {
+        let Some(segment) = self.get_mut(segment) else { return };
+        // A count that does not add up frees nothing.
+        let Some(live) = segment.live.checked_sub(u64::from(len)) else { return };
+        segment.live = live;
+        match by {
+            By::Frame(frame) => segment.frame = segment.frame.max(frame),
+            By::Checkpoint(checkpoint) => {
+                segment.checkpoint = segment.checkpoint.max(checkpoint);
+            }
+        }
+        self.live = self.live.saturating_sub(u64::from(len));
     }
 
     fn get(&self, segment: u32) -> Option<&Segment> {
@@ -255,13 +473,13 @@ mod tests {
         let mut segments = segments();
         segments.open(0, 1, [Some(1), Some(2)]).unwrap();
         segments.open(1, 5, [Some(2), Some(3)]).unwrap();
-        segments.take(13);
+        segments.take(13, Kind::Nodes);
         segments.add(Pointer { at: segments.layout.at(13, 0), len: 4096, check: 0 });
         let table = segments.to_table(5, 9);
         let uses: Vec<Use> = table.rows.iter().map(|row| row.0).collect();
         assert_eq!(uses[..4], [Use::Chain, Use::Free, Use::Free, Use::Free]);
-        assert_eq!(table.rows[13], (Use::Index, 4096));
-        let mut again = Segments::from_table(segments.layout, &table);
+        assert_eq!(table.rows[13], (Use::Nodes, 4096));
+        let mut again = Segments::from_table(segments.layout, &table, 1);
         assert_eq!(again.free(), 12);
         assert_eq!(again.open(1, 5, [Some(2), Some(3)]), Ok(()));
         assert_eq!(again.open(13, 9, [Some(2), Some(3)]), Err(Fault::Field("segment")));

@@ -3,8 +3,8 @@
 //! Invariants:
 //! - The newest state is never overwritten: a new one goes to the other slot, all copies at once,
 //!   and is flushed before anything relies on it.
-//! - One good copy of the newest slot is enough. If a slot has none, that alone is no damage (a
-//!   crash can tear a flip); frames that name a newer checkpoint make it damage (`beyond`).
+//! - Both slots hold a whole state: nothing that either names is written over. So one good copy of
+//!   either slot is enough: from the older state, replay comes to the same.
 
 use super::disk::Disk;
 use crate::device::BlockDevice;
@@ -34,16 +34,25 @@ pub(crate) struct Newest {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     pub(crate) newest: Newest,
-    /// A slot has no good copy. A crash can have torn it; it can also have held a newer state.
-    pub(crate) slot_lost: bool,
+    /// What the other slot holds, if it has a good copy.
+    pub(crate) older: Option<Superblock>,
+}
+
+impl Found {
+    /// The checkpoint by which, at the latest, that was dead which the newest state says to be.
+    pub(crate) fn dead_since(&self) -> u64 {
+        let Superblock { checkpoint, table, tail_start, .. } = self.newest.superblock;
+        // A state that was written twice is as old as the first time.
+        let same = |older: &Superblock| (older.table, older.tail_start) == (table, tail_start);
+        self.older.filter(same).map_or(checkpoint, |older| older.checkpoint)
+    }
 }
 
 /// What was seen while looking for the newest state.
 #[derive(Default)]
 struct Seen {
-    newest: Option<Newest>,
-    /// Slots of which a good copy was seen.
-    good: [bool; 2],
+    /// The newest state of each slot.
+    slots: [Option<Superblock>; 2],
     damaged: Option<Corruption>,
     newer_version: bool,
 }
@@ -53,11 +62,24 @@ impl Seen {
         if self.newer_version {
             return Err(Error::Unsupported("a store of a newer format version"));
         }
-        match (self.newest, self.damaged) {
-            (Some(newest), _) => Ok(Found { newest, slot_lost: self.good != [true; 2] }),
+        match (self.newest(), self.damaged) {
+            (Some(newest), _) => {
+                let older = if newest.slot == 0 { self.slots[1] } else { self.slots[0] };
+                // What an earlier store has left says nothing.
+                let older = older.filter(|older| older.birth == newest.superblock.birth);
+                Ok(Found { newest, older })
+            }
             (None, Some(corruption)) => Err(corruption.into()),
             (None, None) => Err(Error::NotFormatted),
         }
+    }
+
+    fn newest(&self) -> Option<Newest> {
+        let state = |slot: u8, superblock: Option<Superblock>| {
+            superblock.map(|superblock| Newest { superblock, slot })
+        };
+        let [a, b] = [state(0, self.slots[0]), state(1, self.slots[1])];
+        a.into_iter().chain(b).max_by_key(|newest| newest.superblock.checkpoint)
     }
 }
 
@@ -67,7 +89,7 @@ pub(crate) fn read<D: BlockDevice>(disk: &Disk<D>) -> Result<Found, Error> {
     // The distance of the pages depends on the block size, which the first copy tells. If it is
     // lost, all distances are tried.
     look(disk, &mut seen, 0, 0, 0)?;
-    let pages: Vec<u64> = match &seen.newest {
+    let pages: Vec<u64> = match seen.newest() {
         Some(first) => vec![first.superblock.layout.page_len()],
         None => (PAGE_LEN.ilog2()..=BLOCK_LEN_MAX.ilog2()).map(|log| 1 << log).collect(),
     };
@@ -98,14 +120,11 @@ fn look<D: BlockDevice>(
         Ok(superblock) => {
             let layout = &superblock.layout;
             let at_home = layout.superblock_at(slot, copy) == at && copy < layout.copies();
-            let older = seen
-                .newest
-                .is_some_and(|newest| newest.superblock.checkpoint >= superblock.checkpoint);
-            if let Some(good) = seen.good.get_mut(usize::from(slot)).filter(|_| at_home) {
-                *good = true;
-            }
-            if at_home && !older {
-                seen.newest = Some(Newest { superblock, slot });
+            let newest = |seen: &Superblock| seen.checkpoint >= superblock.checkpoint;
+            if let Some(seen) = seen.slots.get_mut(usize::from(slot)).filter(|_| at_home)
+                && !seen.as_ref().is_some_and(newest)
+            {
+                *seen = Some(superblock);
             }
         }
         Err(Unreadable::Version) => seen.newer_version = true,
@@ -215,14 +234,13 @@ fn is_zero<D: BlockDevice>(disk: &Disk<D>, from: u64, to: u64, chunk: u64) -> Re
     Ok(true)
 }
 
-/// The damage that shows when a frame names a checkpoint that no slot holds: the newest state is
-/// lost, and an older one must not pass for it.
+/// The damage that shows when a frame names a checkpoint which makes this one older than those that
+/// the slots held: both are lost, and what is there now must not pass for either.
 pub(super) fn check_newest(newest: &Newest, named: u64) -> Result<(), Corruption> {
-    let Newest { superblock, slot } = newest;
-    let found = superblock.checkpoint;
-    let Some(newer) = named.checked_sub(found).filter(|&newer| newer > 0) else { return Ok(()) };
-    // The states alternate between the slots.
-    let lost = if newer.is_multiple_of(2) { *slot } else { 1 - slot };
-    let at = superblock.layout.superblock_at(lost, 0);
+    let found = newest.superblock.checkpoint;
+    if named <= found.saturating_add(1) {
+        return Ok(());
+    }
+    let at = newest.superblock.layout.superblock_at(1 - newest.slot, 0);
     Err(Corruption { part: Part::Superblock, at, fault: Fault::Older { found, named } })
 }

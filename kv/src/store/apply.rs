@@ -2,19 +2,24 @@
 
 use crate::format::layout::Layout;
 use crate::index::{Entry, Index, Stored};
-use crate::log::{Change, Segments, What};
+use crate::log::{By, Change, Segments, What};
 
-/// Does what the change says, and counts it, unless it is counted already. Live writes and replay
+/// Does what the change says, and counts it as of `frame`, unless it is counted already. Live writes and replay
 /// both come here, so that what is recovered is what was there. It looks nothing up in the tree:
 /// the change names what it replaces.
 pub(super) fn apply(
     index: &mut Index,
     mut counts: Option<&mut Segments>,
     layout: &Layout,
-    change: Change,
+    (frame, change): (u64, Change),
 ) {
+    if let What::Move { key, moved } = &change.what
+        && !index.may_hold(key, moved.sequence)
+    {
+        return;
+    }
     if let Some(segments) = &mut counts {
-        segments.count(&change);
+        segments.count(&change, frame);
     }
     let Change { what, sequence, modified, timed, replaced, record } = change;
     match what {
@@ -25,11 +30,15 @@ pub(super) fn apply(
             };
             index.insert(key, Entry { sequence, modified, size, value }, replaced.is_some());
         }
+        What::Move { key, moved } => {
+            let (size, value) = (u64::from(moved.size), Stored::Record(moved.record));
+            index.insert(key, Entry { sequence: moved.sequence, modified, size, value }, true);
+        }
         What::Remove { key } => index.remove(key, replaced.is_some()),
         What::RemoveRange { from, to } => {
             for (key, entry) in index.remove_range(from, to) {
                 if let Some(segments) = &mut counts {
-                    segments.forget(entry.replaced(layout, key.as_bytes()));
+                    segments.forget(entry.replaced(layout, key.as_bytes()), By::Frame(frame));
                 }
             }
         }

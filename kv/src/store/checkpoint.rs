@@ -17,25 +17,32 @@ use super::options::Limits;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::node::Limits as NodeLimits;
-use crate::index::{self, Budget, Frozen, Index};
-use crate::log::{Log, NewNodes, Step};
+use crate::format::pointer::Pointer;
+use crate::index::{self, Budget, Delta, Frozen, Index, Merged, Work};
+use crate::log::{Log, NewNodes, Progress, Step};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// Leaves that one change pays for while a round lasts: so a round of changes that each dirty a
 /// leaf is over when half as many new ones have come.
-const LEAVES_A_CHANGE: u64 = 2;
+const LEAVES_A_CHANGE: u64 = 8;
 
 /// The same when the delta is full again: a removal of a large dictionary has left more work than
 /// changes.
 const LEAVES_A_CHANGE_WHEN_FULL: u64 = 32;
 
 impl<D: BlockDevice> Store<D> {
-    /// Takes the steps that earlier changes have paid for, and leaves `spoken_for` free segments to
+    /// Takes the steps that earlier changes have paid for, and leaves `keep` free segments to
     /// the commit that follows.
-    pub(super) fn maintain(&self, log: &mut Log, spoken_for: u32) -> Result<(), Error> {
+    pub(super) fn maintain(&self, log: &mut Log, keep: u32) -> Result<(), Error> {
         if !log.has_mounted() {
             return Ok(());
         }
+        self.merge_paid(log, keep)?;
+        self.clean_ahead(log, keep)
+    }
+
+    fn merge_paid(&self, log: &mut Log, keep: u32) -> Result<(), Error> {
         let step_leaves = self.limits.step_nodes as u64;
         loop {
             let (frozen, paid) = {
@@ -46,7 +53,7 @@ impl<D: BlockDevice> Store<D> {
                 (index.frozen().cloned(), index.credit)
             };
             let Some(frozen) = frozen.filter(|_| paid >= step_leaves) else { return Ok(()) };
-            match self.step(log, &frozen, spoken_for) {
+            match self.step(log, &frozen, self.step_bytes(), keep) {
                 Ok(leaves) => {
                     let mut index = self.index.lock();
                     index.credit = index.credit.saturating_sub((leaves as u64).max(step_leaves));
@@ -72,39 +79,81 @@ impl<D: BlockDevice> Store<D> {
         index.credit = index.credit.saturating_add(each.saturating_mul(changes as u64));
     }
 
-    /// Merges a range of keys and makes that durable. Tells how many leaves it has read.
-    fn step(&self, log: &mut Log, frozen: &Frozen, spoken_for: u32) -> Result<usize, Error> {
+    /// Bytes of nodes that a step reads, and writes, about.
+    pub(super) fn step_bytes(&self) -> usize {
+        self.limits.step_nodes.saturating_mul(self.layout.node_len_max() as usize)
+    }
+
+    /// Merges a range of keys, of about so many bytes, and makes that durable. Tells how many leaves
+    /// it has read. It leaves `keep` segments, the named ones included.
+    pub(super) fn step(
+        &self,
+        log: &mut Log,
+        frozen: &Frozen,
+        bytes: usize,
+        keep: u32,
+    ) -> Result<usize, Error> {
+        let work = Work { delta: &frozen.delta, start: &frozen.merged_to, moved: &[] };
+        let merged = self.merge(log, work, bytes, keep)?;
+        let progress = match merged.next {
+            Some(_) => Progress::Part(frozen.point),
+            None => Progress::Whole(frozen.point),
+        };
+        let (tree, next, leaves) = (merged.tree, merged.next.clone(), merged.leaves);
+        self.make_durable(log, merged, progress, |index, old| index.advance(tree, next, old))?;
+        Ok(leaves)
+    }
+
+    /// Writes the nodes on the way to these keys anew, so that they lie elsewhere.
+    pub(super) fn move_nodes(
+        &self,
+        log: &mut Log,
+        keys: &[Vec<u8>],
+        keep: u32,
+    ) -> Result<(), Error> {
+        let work = Work { delta: &Delta::default(), start: &[], moved: keys };
+        let merged = self.merge(log, work, usize::MAX, keep)?;
+        let tree = merged.tree;
+        self.make_durable(log, merged, Progress::Same, |index, old| index.replant(tree, old))
+    }
+
+    fn merge(&self, log: &Log, work: Work<'_>, bytes: usize, keep: u32) -> Result<Merged, Error> {
         let superblock = *log.superblock();
         let first = superblock.tail_start.sequence;
         let node = superblock.layout.node_len_max();
         let budget = Budget {
-            leaves: self.limits.step_nodes,
-            bytes: self.limits.step_nodes.saturating_mul(node as usize),
+            leaves: (bytes / node as usize).max(1),
+            bytes,
             limits: NodeLimits { len: node, cells: self.limits.node_entries },
         };
-        let merged = index::step(
+        index::step(
             |pointer, level| self.read_node(pointer, level),
-            frozen,
+            work,
             (superblock.tree, first, superblock.layout),
-            NewNodes::new(log, spoken_for),
+            NewNodes::new(log, keep),
             budget,
-        )?;
-        let done = merged.next.is_none();
-        let step = Step {
-            tree: merged.tree,
-            new: merged.new,
-            old: &merged.old,
-            forgotten: merged.forgotten,
-            frozen: frozen.point,
-            done,
-        };
+        )
+    }
+
+    /// Puts what a step has come to in force, on the disk and in memory.
+    fn make_durable(
+        &self,
+        log: &mut Log,
+        merged: Merged,
+        progress: Progress,
+        put: impl FnOnce(&mut Index, &[Pointer]),
+    ) -> Result<(), Error> {
+        let Merged { tree, new, old, forgotten, .. } = merged;
+        log.debt = log.debt.saturating_add(new.len());
+        let step = Step { tree, new, old: &old, forgotten, progress };
         let new = log.checkpoint(&self.disk, step)?;
+        log.release(&self.disk);
         let mut index = self.index.lock();
-        index.advance(merged.tree, merged.next, &merged.old);
+        put(&mut index, &old);
         for (pointer, node) in new {
             index.keep(pointer, Arc::new(node));
         }
-        Ok(merged.leaves)
+        Ok(())
     }
 }
 
@@ -113,6 +162,6 @@ fn is_full(index: &Index, limits: &Limits) -> bool {
     let delta = index.delta();
     let full = delta.count() >= limits.delta_entries
         || delta.len() >= limits.delta_bytes
-        || index.log_len() >= limits.tail_bytes / 2;
+        || index.log_len() >= limits.tail_bytes / 9 * 8;
     full && delta.count() > 0
 }

@@ -16,13 +16,17 @@ const BIRTH: u64 = 1;
 const EPOCH: u64 = 2;
 const UUID: [u64; 2] = [3, 4];
 
+/// Smaller devices have small blocks by default: there are few of them.
+const SMALL: u64 = 1 << 20;
+
 pub(super) fn create<D: BlockDevice>(device: &D, options: &CreateOptions) -> Result<(), Error> {
     let disk = Disk::new(device)?;
     let geometry = *disk.geometry();
     if geometry.read_only {
         return Err(Error::ReadOnly);
     }
-    let block_len = options.block_size.unwrap_or(geometry.physical_block_size.max(PAGE_LEN));
+    let least = if geometry.size() < SMALL { BLOCK_LEN_MIN } else { PAGE_LEN };
+    let block_len = options.block_size.unwrap_or(geometry.physical_block_size.max(least));
     let range = geometry.block_size.max(BLOCK_LEN_MIN)..=BLOCK_LEN_MAX;
     if !block_len.is_power_of_two() || !range.contains(&block_len) {
         return Err(Error::Unsupported("this block size on this device"));

@@ -7,6 +7,7 @@
 
 mod apply;
 mod checkpoint;
+mod clean;
 mod create;
 mod digest;
 mod info;
@@ -15,6 +16,7 @@ mod options;
 mod read;
 mod recovery;
 mod rename;
+mod room;
 pub mod scan;
 mod seed;
 mod verify;
@@ -91,12 +93,13 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<Self, Error> {
         let disk = Disk::new(device)?;
         let recovery::Recovered { log, index, cut } = recovery::recover(&disk, &options)?;
+        let layout = log.superblock().layout;
         Ok(Self {
             disk,
             clock: Box::new(clock),
-            layout: log.superblock().layout,
+            layout,
             birth: log.superblock().birth,
-            limits: options.limits,
+            limits: options.limits.on(&layout),
             read_only: options.read_only,
             cut,
             log: Mutex::new(log),
@@ -127,12 +130,13 @@ impl<D: BlockDevice> Store<D> {
     #[must_use]
     pub fn stat(&self) -> Stat {
         let log = self.log.lock();
+        let index = self.index.lock();
         Stat {
             keys: log.segments.totals().keys,
             live_bytes: log.segments.totals().live,
-            removals_unfinished: self.index.lock().cut_count() as u64,
+            removals_unfinished: index.cut_count() as u64,
             used_bytes: log.used_bytes(),
-            free_bytes: log.free_bytes(),
+            free_bytes: log.free_bytes(index.growth()),
             next_frame: log.point().number,
             cut: self.cut,
         }

@@ -1,6 +1,7 @@
 //! What `create` and `open` are told.
 
 use crate::format::INLINE_LEN_MAX;
+use crate::format::layout::Layout;
 use uuid::Uuid;
 
 /// How a store is made.
@@ -37,7 +38,8 @@ impl CreateOptions {
     }
 
     /// Bytes in a block of the store: a power of two from 512 to 65,536, and at least the device's
-    /// own. By default 4,096, or the device's physical block where that is larger.
+    /// own. By default 4,096, on devices below 1 MiB 512, or the device's physical block where that is
+    /// larger.
     #[must_use]
     pub const fn block_size(mut self, bytes: u32) -> Self {
         self.block_size = Some(bytes);
@@ -74,6 +76,9 @@ pub struct OpenOptions {
     pub(crate) limits: Limits,
 }
 
+/// The tail takes one of so many parts of the device, at most.
+const TAIL_OF_DEVICE: u64 = 4;
+
 /// What a store may take of memory, and how much replay may have to read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -108,6 +113,14 @@ impl Limits {
         step_nodes: 256,
         node_entries: usize::MAX,
     };
+}
+
+impl Limits {
+    /// What a device of this size allows: the tail keeps all that lies in it.
+    pub(super) fn on(mut self, layout: &Layout) -> Self {
+        self.tail_bytes = self.tail_bytes.min(layout.len() / TAIL_OF_DEVICE);
+        self
+    }
 }
 
 impl OpenOptions {
@@ -157,7 +170,7 @@ impl OpenOptions {
     }
 
     /// A checkpoint begins when the log behind the last one has half as many bytes: so about this
-    /// much is read when the store is opened. By default 8 MiB.
+    /// much is read when the store is opened. By default 8 MiB; never more than a quarter of the device.
     #[must_use]
     pub const fn tail_bytes(mut self, bytes: u64) -> Self {
         self.limits.tail_bytes = bytes;

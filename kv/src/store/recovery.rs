@@ -11,9 +11,10 @@ use super::options::OpenOptions;
 use super::seed::mix;
 use crate::device::{BlockDevice, Flush, Geometry};
 use crate::error::{Corruption, Error, Fault, Part};
+use crate::format::layout::Layout;
 use crate::format::superblock::Superblock;
 use crate::index::{Cache, Index};
-use crate::log::{self, Disk, Log, Replayed, Segments, superblocks};
+use crate::log::{self, Disk, Event, Log, Open, Replayed, Segments, What, superblocks};
 use crate::planted::{Bug, planted};
 
 /// What was found on the device.
@@ -29,33 +30,36 @@ pub(super) fn recover<D: BlockDevice>(
     disk: &Disk<D>,
     options: &OpenOptions,
 ) -> Result<Recovered, Error> {
-    let superblocks::Found { newest, slot_lost } = superblocks::read(disk)?;
+    let found = superblocks::read(disk)?;
+    let newest = found.newest;
     let superblock = &newest.superblock;
     check_supported(superblock, disk.geometry(), options)?;
-    if slot_lost {
-        log::look_for_newer(disk, &newest)?;
-    }
     let layout = superblock.layout;
     let table = log::read_table(disk, superblock)?;
     let counted = table.as_ref().map_or(0, |table| table.counted);
-    let mut segments =
-        table.map_or_else(|| Segments::new(layout), |table| Segments::from_table(layout, &table));
+    let mut segments = match &table {
+        Some(table) => Segments::from_table(layout, table, found.dead_since()),
+        None => Segments::new(layout),
+    };
     check_index_open(superblock, &segments)?;
     let cache = Cache::new(options.limits.cache_bytes, layout.node_len_max());
     let mut index = Index::new(superblock.tree, cache);
-    let frozen = superblock.frozen;
-    let end = log::replay(disk, &newest, &mut segments, |segments, group| {
-        let Replayed { changes, len, end } = group;
-        let number = end.number.saturating_sub(1);
-        for change in changes {
-            apply(&mut index, (number > counted).then_some(&mut *segments), &layout, change);
-        }
-        index.add_log_len(len);
-        if number == frozen {
-            index.freeze(end);
-            if planted(Bug::FrozenLost) {
-                index.advance(superblock.tree, None, &[]);
+    let mut open = Open::of(superblock);
+    let end = log::replay(disk, &newest, |event| match event {
+        Event::Start(point) => segments.start(&point),
+        Event::Opens { segment, number, next } => segments.open(segment, number, next),
+        Event::Group(group) => {
+            let number = group.end.number.saturating_sub(1);
+            let end = group.end;
+            let counts = (number > counted).then_some(&mut segments);
+            take(&mut index, counts, &mut open, &layout, group)?;
+            if number == superblock.frozen {
+                index.freeze(end);
+                if planted(Bug::FrozenLost) {
+                    index.advance(superblock.tree, None, &[]);
+                }
             }
+            Ok(())
         }
     })?;
     let log::Left { frames, remains } = log::look_beyond(disk, &newest, &segments, &end)?;
@@ -71,8 +75,30 @@ pub(super) fn recover<D: BlockDevice>(
     // wherever they follow each other.
     let epoch = mix(options.seed, end.number ^ end.epoch.rotate_left(32));
     let epoch = if planted(Bug::EpochNotRandom) { end.epoch.wrapping_add(1) } else { epoch };
-    let log = Log::new(newest, end, segments, epoch, remains);
+    let log = Log::new(&found, end, (segments, open), epoch, remains);
     Ok(Recovered { log, index, cut })
+}
+
+/// Does what the changes of a group say.
+fn take(
+    index: &mut Index,
+    mut counts: Option<&mut Segments>,
+    open: &mut Open,
+    layout: &Layout,
+    group: Replayed,
+) -> Result<(), Fault> {
+    let number = group.end.number.saturating_sub(1);
+    for change in group.changes {
+        if let (What::Move { moved, .. }, Some(segments)) = (&change.what, &mut counts) {
+            let segment = layout.segment_of(moved.record.at);
+            let fits = segment.filter(|_| moved.record.fits(layout));
+            segments.occupy(fits.ok_or(Fault::Field("place of a move"))?)?;
+            open.pass(layout, moved.record);
+        }
+        apply(index, counts.as_deref_mut(), layout, (number, change));
+    }
+    index.add_log_len(group.len);
+    Ok(())
 }
 
 /// New nodes go behind others, or to a new segment.

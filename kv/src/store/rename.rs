@@ -8,7 +8,7 @@ use crate::format::index_key::{IndexKey, Subtree};
 use crate::format::record::{Operation, Replaced, record_len};
 use crate::index::{Entry, Found};
 use crate::key::Key;
-use crate::log::{Log, Pending, Reserve};
+use crate::log::{Log, Pending, Purpose};
 use alloc::vec::Vec;
 
 /// A rename that the contract allows and that changes something.
@@ -102,8 +102,8 @@ impl<D: BlockDevice> Store<D> {
             modified: Some(copy.entry.modified),
             replaced: copy.replaced,
         });
-        let operations: Vec<_> = core::iter::once(removal).chain(sets).collect();
-        self.commit(log, &operations, Reserve::Keep)
+        let mut operations: Vec<_> = core::iter::once(removal).chain(sets).collect();
+        self.commit(log, &mut operations, Purpose::Grow)
     }
 
     /// Everything below `source`, with its key below `target`, if a group of this store can hold it.

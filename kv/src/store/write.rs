@@ -12,7 +12,7 @@ use crate::format::record::Operation;
 use crate::index::{Entry, Found};
 use crate::key::Key;
 use crate::lock::Guard;
-use crate::log::{Log, Pending, Reserve};
+use crate::log::{Change, Log, Pending, Purpose};
 use crate::traits::KvWrite;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -28,24 +28,49 @@ impl<D: BlockDevice> Store<D> {
         Ok(log)
     }
 
-    /// Makes the operations durable, all of them, and then visible. What earlier ones have paid for
-    /// is done first.
+    /// Makes the operations durable, all of them, and then visible. Room for them, and what earlier
+    /// ones have paid for, is made first.
     pub(super) fn commit(
         &self,
         log: &mut Log,
-        operations: &[Pending<'_>],
-        reserve: Reserve,
+        operations: &mut [Pending<'_>],
+        purpose: Purpose,
     ) -> Result<(), Error> {
-        let spoken_for = log.admit(operations, reserve)?;
-        self.maintain(log, spoken_for)?;
-        let (changes, len) = log.append(&self.disk, self.clock.now(), operations, reserve)?;
+        let moves = log.moves;
+        let (opened, keep) = self.admit(log, operations, purpose)?;
+        self.maintain(log, opened.saturating_add(keep))?;
+        // What was done for others can have filled the segment that had room for this.
+        let (_, keep) = self.admit(log, operations, purpose)?;
+        if log.moves != moves {
+            self.look_again(operations)?;
+        }
+        let (changes, len) = log.append(&self.disk, self.clock.now(), operations, keep)?;
+        self.apply(log, changes, len);
+        log.exhausted = false;
+        Ok(())
+    }
+
+    /// Names anew what the operations replace: the cleaner may have moved it since they were made.
+    fn look_again(&self, operations: &mut [Pending<'_>]) -> Result<(), Error> {
+        for pending in operations {
+            let in_record = pending.replaced.is_some_and(|replaced| replaced.segment.is_some());
+            let Some(key) = pending.operation.key().filter(|_| in_record) else { continue };
+            let entry = self.look(|index, pins| index.entry(key, pins))?;
+            pending.replaced = entry.map(|entry| entry.replaced(&self.layout, key));
+        }
+        Ok(())
+    }
+
+    /// Makes changes visible that are durable. The log has grown by `len` bytes.
+    pub(super) fn apply(&self, log: &mut Log, changes: Vec<Change>, len: u64) {
+        let frame = log.durable();
         let mut index = self.index.lock();
         self.pay(&mut index, changes.len());
         for change in changes {
-            apply(&mut index, Some(&mut log.segments), &self.layout, change);
+            apply(&mut index, Some(&mut log.segments), &self.layout, (frame, change));
         }
         index.add_log_len(len);
-        Ok(())
+        log.debt = log.debt.saturating_add(len);
     }
 
     /// What `key` holds now, if it may be given a value.
@@ -69,7 +94,9 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<(), Error> {
         let replaced = old.map(|old| old.replaced(&self.layout, key.as_bytes()));
         let operation = Operation::Set { key: key.as_bytes(), value };
-        self.commit(log, &[Pending { operation, modified, replaced }], Reserve::Keep)
+        let grows = replaced.is_none_or(|old| u64::from(old.len) < operation.record_len(modified));
+        let purpose = if grows { Purpose::Grow } else { Purpose::Change };
+        self.commit(log, &mut [Pending { operation, modified, replaced }], purpose)
     }
 }
 
@@ -138,7 +165,11 @@ impl<D: BlockDevice> KvWrite for Store<D> {
             }
             _ => return Ok(()),
         };
-        self.commit(&mut log, &[Pending { operation, modified: None, replaced }], Reserve::Use)
+        self.commit(
+            &mut log,
+            &mut [Pending { operation, modified: None, replaced }],
+            Purpose::Change,
+        )
     }
 
     fn rename(&self, source: &Key, dest: &Key) -> Result<(), Error> {

@@ -15,7 +15,7 @@ mod view;
 
 pub(crate) use leaf::{LeafEntry, LeafValue};
 pub(crate) use pack::{Limits, Pack, separator};
-pub(crate) use view::{LEVEL_MAX, Node};
+pub(crate) use view::{LEVEL_MAX, Node, first_key};
 
 #[cfg(test)]
 mod tests;

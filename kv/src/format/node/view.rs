@@ -25,6 +25,30 @@ pub(super) const CELL_LEN: usize = 2;
 /// The levels of the highest tree: more than 2⁶⁴ entries have.
 pub(crate) const LEVEL_MAX: u8 = 63;
 
+/// What `bytes`, read from `at`, tell of the node that begins there: its length, its level, and a key
+/// whose way through the tree passes it. `None` if there is none.
+pub(crate) fn first_key(bytes: &[u8], birth: u64, at: u64) -> Option<(u64, u8, Vec<u8>)> {
+    let mut reader = Reader::new(bytes);
+    if reader.array().ok()? != MAGIC {
+        return None;
+    }
+    reader.u32().ok()?;
+    if reader.u64().ok()? != birth || reader.u64().ok()? != at {
+        return None;
+    }
+    let level = reader.u8().ok()?;
+    reader.u8().ok()?;
+    let [count, prefix_len, end] =
+        [reader.u16().ok()?, reader.u16().ok()?, reader.u16().ok()?].map(usize::from);
+    let prefix = bytes.get(HEADER_LEN..HEADER_LEN.checked_add(prefix_len)?)?;
+    let slot = HEADER_LEN.checked_add(prefix_len)?;
+    let cell = usize::from(Reader::new(bytes.get(slot..)?).u16().ok()?);
+    let mut cell = Reader::new(bytes.get(cell..)?);
+    let suffix_len = usize::from(cell.u16().ok()?);
+    let suffix = cell.take(suffix_len).ok().filter(|_| count > 0)?;
+    Some((end as u64, level, [prefix, suffix].concat()))
+}
+
 /// A node, as it lies on the disk.
 #[derive(Debug)]
 pub(crate) struct Node {

@@ -1,0 +1,127 @@
+//! What is kept free, so that a full store can still remove, clean and take steps.
+//!
+//! Each kind of work leaves what the ones behind it need: values that grow the store leave room for
+//! changes that do not, these for moves, and moves for a step of a checkpoint. A step frees more
+//! than it takes, in the end; so there is always a next one.
+
+use super::segments::Segments;
+use crate::format::layout::Layout;
+use crate::format::superblock::{Superblock, Tree};
+use crate::format::table::{Table, Totals};
+
+/// The next segments of the chain.
+pub(crate) const NAMED: u32 = 2;
+
+/// Segments that a step which merges leaves, the named ones included: so that what is still needed can
+/// be moved out of what it leaves behind.
+pub(crate) fn kept_by_steps(layout: &Layout) -> u32 {
+    let nodes = if holds_many_nodes(layout) { 3 } else { u32::from(layout.segment_blocks > 1) };
+    NAMED.saturating_add(nodes)
+}
+
+fn holds_many_nodes(layout: &Layout) -> bool {
+    layout.segment_len() >= u64::from(layout.node_len_max()).saturating_mul(2)
+}
+
+/// One of so many segments is left empty by what grows the store: the fuller it is, the less a batch of
+/// cleaning frees.
+const SPARE: u32 = 16;
+
+/// What a commit does, which tells what it must leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// More is live than before.
+    Grow,
+    /// Something is removed, or replaced by something no longer.
+    Change,
+    /// Records are moved: what they leave is freed.
+    Move,
+}
+
+/// Bytes of changes that the smallest step merges.
+pub(crate) const STEP_BYTES_MIN: usize = 1024;
+
+/// Segments that a commit must leave, the named ones included. `growth` bytes of entries are on their
+/// way into the tree, in addition to what it has.
+pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u32 {
+    let moves = kept_by_steps(&superblock.layout).saturating_add(step_segments(superblock));
+    // Survivors, and their moves.
+    let changes = moves.saturating_add(2);
+    match purpose {
+        Purpose::Move => moves,
+        Purpose::Change => changes,
+        Purpose::Grow => {
+            let Superblock { layout, table, .. } = superblock;
+            let table = if table.is_some() { 0 } else { table_len(layout) };
+            // Leaves are two thirds full, about.
+            let len = growth.saturating_add(growth / 2).saturating_add(table);
+            let segments = len.div_ceil(layout.segment_len().max(1));
+            // The root may become two, with another one above them.
+            let root = if layout.segment_blocks == 1 { 3 } else { 1 };
+            let spare = root.max(layout.segment_count / SPARE);
+            changes
+                .saturating_add(spare)
+                .saturating_add(u32::try_from(segments).unwrap_or(u32::MAX))
+        }
+    }
+}
+
+/// Bytes of records that can become live in addition to those that are, however they come to lie:
+/// neither records nor nodes fill segments to the last byte.
+pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u64) -> u64 {
+    let layout = &superblock.layout;
+    let Totals { keys, live, index } = segments.totals();
+    let segment = layout.segment_len();
+    let record = live.checked_div(keys).unwrap_or(0);
+    // Large records have a segment each; of small ones, as many as fit must leave less than one unused.
+    let for_records = if record > segment / 2 {
+        record.min(segment)
+    } else {
+        segment.saturating_sub(record.saturating_mul(2).clamp(segment / 16, segment / 2))
+    };
+    // While a round lasts, most of the tree can be there twice.
+    let for_nodes = if layout.segment_blocks == 1 { segment } else { segment / 2 };
+    let in_records = segments.live_sum().saturating_sub(index);
+    let in_nodes = index.saturating_add(growth).saturating_add(growth / 2);
+    let used = in_records.div_ceil(for_records).saturating_add(in_nodes.div_ceil(for_nodes));
+    // Some are open, and not full yet.
+    let open = if holds_many_nodes(layout) { 2 } else { u32::from(layout.segment_blocks > 1) };
+    let kept = kept(superblock, Purpose::Grow, 0).saturating_add(open);
+    let all = layout.segment_count.saturating_sub(kept);
+    u64::from(all).saturating_sub(used).saturating_mul(for_records)
+}
+
+/// Segments that the smallest step can take: what a leaf and what comes into it need, all nodes above
+/// it, perhaps a new root, and the table.
+fn step_segments(superblock: &Superblock) -> u32 {
+    let Superblock { layout, tree, .. } = superblock;
+    let node = u64::from(layout.node_len_max());
+    if layout.segment_blocks == 1 {
+        let level = tree.map_or(0, |tree| u32::from(tree.level));
+        let table = layout.blocks(Table::len(layout) as u64);
+        return level.saturating_add(3).saturating_add(u32::try_from(table).unwrap_or(u32::MAX));
+    }
+    let (root, level) = tree.map_or((0, 0), |Tree { root, level }| (root.len, level));
+    let leaf = if level == 0 { u64::from(root) } else { node };
+    let branches = u64::from(level).saturating_mul(node);
+    let blocks = u64::from(layout.block_len).saturating_mul(3);
+    let len = [leaf, STEP_BYTES_MIN as u64, branches, blocks, table_len(layout)];
+    let len = len.into_iter().fold(0, u64::saturating_add);
+    // The last blocks of a segment may be too few for a node; and the first one has begun.
+    let segment = layout.segment_len();
+    let used =
+        if segment < node.saturating_mul(2) { segment } else { segment.saturating_sub(node) };
+    u32::try_from(len.div_ceil(used.max(1))).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Bytes of the nodes on the way to a leaf, about, and of the table.
+pub(super) fn path_len(superblock: &Superblock) -> u64 {
+    let Superblock { layout, tree, .. } = superblock;
+    let (root, level) = tree.map_or((0, 0), |Tree { root, level }| (root.len, level));
+    let between = u64::from(level.saturating_sub(1)).saturating_mul(layout.node_len_max().into());
+    between.saturating_add(root.into()).saturating_add(table_len(layout))
+}
+
+fn table_len(layout: &Layout) -> u64 {
+    layout.blocks(Table::len(layout) as u64).saturating_mul(u64::from(layout.block_len))
+}

@@ -1,0 +1,121 @@
+//! Room for a commit that does not fit: what nothing needs any more is found and freed.
+//!
+//! Invariant: looking for room ends. Work is done in passes, each of which looks at every segment at
+//! most once; a pass that leaves no more free segments than there were is the last one, until
+//! something becomes dead.
+
+use super::Store;
+use crate::device::BlockDevice;
+use crate::error::Error;
+use crate::log::{Log, NAMED, Pending, Purpose, STEP_BYTES_MIN, kept_by_steps};
+
+/// Looking for room.
+struct Pass {
+    /// Free segments when it began.
+    free: u32,
+    /// Batches that were cleaned.
+    batches: u32,
+}
+
+impl<D: BlockDevice> Store<D> {
+    /// Sees to it that there is room for the operations. Tells how many segments they open, and how
+    /// many they must leave.
+    ///
+    /// # Errors
+    /// `TooLarge`; `NoSpace` if no room can be made; and what making room fails with.
+    pub(super) fn admit(
+        &self,
+        log: &mut Log,
+        operations: &[Pending<'_>],
+        purpose: Purpose,
+    ) -> Result<(u32, u32), Error> {
+        let mut pass = Pass { free: log.segments.free(), batches: 0 };
+        loop {
+            let growth = self.index.lock().growth();
+            let keep = log.kept(purpose, growth);
+            if purpose == Purpose::Grow
+                && let Err(full) = log.fits(operations, growth)
+            {
+                // What a removal hides counts as live until it is merged.
+                if self.hides() && self.merge_some(log)? {
+                    continue;
+                }
+                return Err(full);
+            }
+            match log.admit(operations, keep) {
+                Err(Error::NoSpace { .. }) if self.make_room(log, &mut pass)? => {}
+                told => return told.map(|opened| (opened, keep)),
+            }
+        }
+    }
+
+    /// One unit of the work that frees segments; `false` if there is none left.
+    fn make_room(&self, log: &mut Log, pass: &mut Pass) -> Result<bool, Error> {
+        if log.exhausted {
+            return Ok(false);
+        }
+        if log.waits_to_release() {
+            if log.release(&self.disk) == 0 {
+                log.repeat(&self.disk)?;
+                log.release(&self.disk);
+            }
+            log.settle_discards(&self.disk)?;
+            return Ok(true);
+        }
+        let segment = self.layout.segment_len();
+        let (little, most) = (segment / 2, segment / 16 * 15);
+        if log.waits_to_clean() {
+            log.repeat(&self.disk)?;
+            return Ok(true);
+        }
+        if ((self.hides() || self.has_long_tail()) && self.merge_some(log)?)
+            || self.clean_in_pass(log, pass, little)?
+            || self.merge_some(log)?
+            || self.clean_in_pass(log, pass, most)?
+        {
+            return Ok(true);
+        }
+        let free = log.segments.free();
+        log.exhausted = free <= pass.free;
+        *pass = Pass { free, batches: 0 };
+        Ok(!log.exhausted)
+    }
+
+    /// Whether there are removals that are not merged.
+    fn hides(&self) -> bool {
+        self.index.lock().cut_count() > 0
+    }
+
+    /// Whether the tail is as long as it may be: moves make it longer.
+    fn has_long_tail(&self) -> bool {
+        self.index.lock().tail_len() >= self.limits.tail_bytes
+    }
+
+    fn clean_in_pass(&self, log: &mut Log, pass: &mut Pass, most: u64) -> Result<bool, Error> {
+        if pass.batches >= self.layout.segment_count.saturating_mul(16) {
+            return Ok(false);
+        }
+        pass.batches += 1;
+        Ok(self.clean(log, most, NAMED)? > 0)
+    }
+
+    /// Takes a step of a checkpoint, whoever pays for it, as large as there is room for.
+    fn merge_some(&self, log: &mut Log) -> Result<bool, Error> {
+        let frozen = {
+            let mut index = self.index.lock();
+            if index.frozen().is_none() && index.delta().count() > 0 {
+                index.freeze(*log.point());
+            }
+            index.frozen().cloned()
+        };
+        let Some(frozen) = frozen else { return Ok(false) };
+        let mut bytes = usize::try_from(self.batch_bytes()).unwrap_or(usize::MAX);
+        loop {
+            match self.step(log, &frozen, bytes, kept_by_steps(&self.layout)) {
+                Err(Error::NoSpace { .. }) if bytes > STEP_BYTES_MIN => bytes /= 2,
+                Err(Error::NoSpace { .. }) => return Ok(false),
+                told => return told.map(|_| true),
+            }
+        }
+    }
+}
