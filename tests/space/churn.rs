@@ -1,0 +1,70 @@
+//! Overwrites everything many times, and measures.
+
+use crate::config::Config;
+use crate::load::{Load, Skew};
+use crate::segments::Full;
+use crate::store::{Store, Written};
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) written: Written,
+    /// The most bytes of upkeep in one call, and flushes, its own included.
+    pub(crate) most: usize,
+    pub(crate) most_flushes: usize,
+    /// The commit that found no room.
+    pub(crate) stuck: Option<usize>,
+}
+
+/// Sets all keys in order, then `rounds` times as many at random, of which the first half is not
+/// measured.
+pub(crate) fn churn(config: Config, skew: Skew, rounds: usize) -> Outcome {
+    let mut store = Store::new(config);
+    let mut load = Load::new(skew, config.keys);
+    let all: Vec<usize> = (0..config.keys).collect();
+    let stuck = |store: &Store, before| outcome(store, before, 0, 0, Some(store.commits));
+    for keys in all.chunks(config.batch) {
+        if store.commit(keys, true).is_err() {
+            return stuck(&store, Written::default());
+        }
+    }
+    let commits = rounds * config.keys / config.batch;
+    let (mut before, mut most, mut most_flushes) = (Written::default(), 0, 0);
+    for number in 0..commits {
+        if number == commits / 2 {
+            (before, most, most_flushes) = (store.written, 0, 0);
+        }
+        let keys: Vec<usize> = (0..config.batch).map(|_| load.key()).collect();
+        let start = store.written;
+        if store.commit(&keys, true).is_err() {
+            return stuck(&store, Written::default());
+        }
+        most = most.max(store.written.upkeep() - start.upkeep());
+        most_flushes = most_flushes.max(store.written.flushes - start.flushes);
+    }
+    outcome(&store, before, most, most_flushes, None)
+}
+
+fn outcome(
+    store: &Store,
+    before: Written,
+    most: usize,
+    most_flushes: usize,
+    stuck: Option<usize>,
+) -> Outcome {
+    Outcome { written: store.written.since(before), most, most_flushes, stuck }
+}
+
+/// Fills, removes all, one key at a time, and fills again. Tells how many keys went in each time.
+pub(crate) fn refill(config: Config, times: usize) -> Result<Vec<usize>, Full> {
+    let mut store = Store::new(config);
+    let mut filled = Vec::new();
+    for _ in 0..times {
+        let keys = (0..config.keys).take_while(|&key| store.commit(&[key], true).is_ok()).count();
+        filled.push(keys);
+        for key in 0..keys {
+            store.commit(&[key], false)?;
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,165 @@
+//! What is simulated: a load's sizes, the engine's limits, and the policies to be compared.
+
+pub(crate) const KEY_LEN: usize = 24;
+pub(crate) const HEADER_LEN: usize = 140;
+/// A record's header, the key, and the old place and the new one.
+pub(crate) const MOVE_LEN: usize = 26 + KEY_LEN + 28;
+pub(crate) const NODE_LEN: usize = 4096;
+
+/// Which of the segments behind the tail is cleaned next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim {
+    /// The one with the least live bytes.
+    Greedy,
+    /// The highest (1 - u) * age / (1 + u), u being the live share.
+    CostBenefit,
+    /// The same with the square root of the age.
+    Mixed,
+}
+
+/// Where live records of a victim go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Survivors {
+    /// To segments of their own.
+    Apart,
+    /// The same, and what is moved once more apart from what is moved for the first time.
+    ByAge,
+    /// To the open segment of the index.
+    WithNodes,
+    /// To the chain, as records like those of commits.
+    Chain,
+}
+
+/// When what the newest state of the superblock does not name may be used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retention {
+    /// When neither slot names it: one flip later.
+    BothSlots,
+    NewestSlot,
+}
+
+/// What is done first when segments are short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Clean while there is a victim that is worth it, then go on with the round.
+    VictimFirst,
+    /// Go on with the round while there is one, then clean.
+    RoundFirst,
+    /// What writes least for a byte gained.
+    Cheapest,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Config {
+    pub(crate) keys: usize,
+    pub(crate) value_len: usize,
+    /// Values lie in the leaves.
+    pub(crate) inline: bool,
+    pub(crate) keys_per_leaf: usize,
+    pub(crate) block: usize,
+    /// Bytes of the device.
+    pub(crate) device: usize,
+    /// Changes in a commit.
+    pub(crate) batch: usize,
+    pub(crate) delta_entries: usize,
+    pub(crate) tail_bytes: usize,
+    pub(crate) step_leaves: usize,
+    pub(crate) retention: Retention,
+    pub(crate) victim: Victim,
+    pub(crate) survivors: Survivors,
+    /// Victims that are cleaned together, in key order.
+    pub(crate) together: usize,
+    pub(crate) order: Order,
+    /// Below so many free segments in 1,000 there is cleaning.
+    pub(crate) low_permille: usize,
+    /// Bytes that a commit pays for, for each of its own.
+    pub(crate) pace: usize,
+    /// Segments that an empty flip must free when they are not needed at once.
+    pub(crate) flip_for: usize,
+    /// Free segments that a commit leaves, and one that only removes.
+    pub(crate) reserve: usize,
+    pub(crate) removal_reserve: usize,
+}
+
+impl Config {
+    /// 100,000 keys of 24 bytes with values of 400, at host defaults, on `percent` of what they take.
+    pub(crate) fn host(percent: usize) -> Self {
+        let mut config = Self {
+            keys: 100_000,
+            value_len: 400,
+            inline: false,
+            keys_per_leaf: 64,
+            block: 4096,
+            device: 0,
+            batch: 1000,
+            delta_entries: 64 << 10,
+            tail_bytes: 16 << 20,
+            step_leaves: 256,
+            retention: Retention::BothSlots,
+            victim: Victim::Greedy,
+            survivors: Survivors::Apart,
+            together: 1,
+            order: Order::VictimFirst,
+            low_permille: 30,
+            pace: 4,
+            flip_for: 4,
+            reserve: 12,
+            removal_reserve: 8,
+        };
+        config.device = config.live() * percent / 100;
+        config
+    }
+
+    /// The same with values of 100 bytes in the leaves.
+    pub(crate) fn inline(percent: usize) -> Self {
+        let mut config =
+            Self { value_len: 100, inline: true, keys_per_leaf: 20, ..Self::host(percent) };
+        config.device = config.live() * percent / 100;
+        config
+    }
+
+    /// What a device of so many bytes holds, at most: single sets of 400 bytes.
+    pub(crate) fn small(device: usize, block: usize, live: usize) -> Self {
+        let mut config = Self { device, block, batch: 1, keys: 1, step_leaves: 64, ..Self::host(100) };
+        (config.delta_entries, config.tail_bytes) = (8 << 10, 8 << 20);
+        config.low_permille = 0;
+        while config.live() <= live {
+            config.keys += 1;
+        }
+        config.keys -= 1;
+        config
+    }
+
+    pub(crate) fn record_len(&self) -> usize {
+        26 + KEY_LEN + self.value_len + 1
+    }
+
+    pub(crate) fn user_len(&self) -> usize {
+        KEY_LEN + self.value_len
+    }
+
+    pub(crate) fn leaves(&self) -> usize {
+        self.keys.div_ceil(self.keys_per_leaf)
+    }
+
+    /// Live bytes when all keys have a value.
+    pub(crate) fn live(&self) -> usize {
+        let records = if self.inline { 0 } else { self.keys * self.record_len() };
+        records + self.leaves() * NODE_LEN
+    }
+
+    pub(crate) fn segment_len(&self) -> usize {
+        let wanted = (self.device / 256).max(1);
+        let rounded = 1 << wanted.ilog2();
+        rounded.clamp(NODE_LEN.max(self.block), 1 << 20)
+    }
+
+    pub(crate) fn segments(&self) -> usize {
+        let slots = if self.device < 256 << 10 { 2 } else { 4 } * 4096;
+        (self.device - slots) / self.segment_len()
+    }
+
+    pub(crate) fn low(&self) -> usize {
+        self.segments() * self.low_permille / 1000
+    }
+}

@@ -1,0 +1,52 @@
+//! `space`: simulates how a store uses its segments, to choose the cleaner's policy.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::cast_precision_loss, reason = "what is printed has two digits")]
+
+mod churn;
+mod cleaner;
+mod config;
+mod load;
+mod segments;
+mod store;
+
+use churn::{Outcome, churn};
+use config::{Config, Order, Retention, Survivors, Victim};
+use load::Skew;
+
+const SKEWS: [(&str, Skew); 3] =
+    [("uniform", Skew::Uniform), ("zipf", Skew::Zipf), ("hot/cold", Skew::HotCold)];
+
+fn row(name: &str, config: Config, skew: Skew) {
+    let Outcome { written, most, most_flushes, stuck } = churn(config, skew, 10);
+    if let Some(stuck) = stuck {
+        println!("{name}: stuck at commit {stuck} of {} segments", config.segments());
+        return;
+    }
+    let share = |bytes: usize| bytes as f64 / written.user as f64;
+    let mib = written.user as f64 / f64::from(1 << 20);
+    println!(
+        "{name:40} total {:.2} log {:.2} moved {:.2} moves {:.2} nodes {:.2} slots {:.2} | flushes/MiB {:.2} | most {:.2} MiB {} flushes | rounds {} flips {} victims {}",
+        share(written.log + written.upkeep()), share(written.log), share(written.moved), share(written.moves), share(written.nodes), share(written.slots),
+        written.flushes as f64 / mib, most as f64 / f64::from(1 << 20), most_flushes, written.rounds, written.empty_flips, written.victims
+    );
+}
+
+fn main() {
+    for percent in [200, 150, 125] {
+        for (name, skew) in SKEWS {
+            let base = Config::host(percent);
+            row(&format!("{percent} {name}"), base, skew);
+            let tail_bytes = 64 << 20;
+            row(&format!("{percent} {name} tail 64"), Config { tail_bytes, ..base }, skew);
+            row(&format!("{percent} {name} cost-benefit"), Config { victim: Victim::CostBenefit, ..base }, skew);
+            row(&format!("{percent} {name} mixed"), Config { victim: Victim::Mixed, ..base }, skew);
+            row(&format!("{percent} {name} by age"), Config { survivors: Survivors::ByAge, ..base }, skew);
+            row(&format!("{percent} {name} with nodes"), Config { survivors: Survivors::WithNodes, ..base }, skew);
+            row(&format!("{percent} {name} chain"), Config { survivors: Survivors::Chain, ..base }, skew);
+            row(&format!("{percent} {name} round first"), Config { order: Order::RoundFirst, ..base }, skew);
+            row(&format!("{percent} {name} cheapest"), Config { order: Order::Cheapest, ..base }, skew);
+            row(&format!("{percent} {name} newest"), Config { retention: Retention::NewestSlot, ..base }, skew);
+        }
+    }
+}
