@@ -22,7 +22,7 @@ pub(crate) fn churn(config: Config, skew: Skew, rounds: usize) -> Outcome {
     let mut store = Store::new(config);
     let mut load = Load::new(skew, config.keys);
     let all: Vec<usize> = (0..config.keys).collect();
-    let stuck = |store: &Store, before| outcome(store, before, 0, 0, Some(store.commits));
+    let stuck = |store: &Store, before| { if std::env::var("DBG").is_ok() {store.debug();} outcome(store, before, 0, 0, Some(store.commits)) };
     for keys in all.chunks(config.batch) {
         if store.commit(keys, true).is_err() {
             return stuck(&store, Written::default());

@@ -1,11 +1,11 @@
 //! Who makes room, when, and how: the policy that is to be chosen.
 
-use crate::config::{HEADER_LEN, MOVE_LEN, NODE_LEN, Order, Survivors, Victim};
+use crate::config::{HEADER_LEN, NODE_LEN, Order, Survivors, Victim};
 use crate::segments::{Full, Segment, Stream};
-use crate::store::Store;
+use crate::store::{FANOUT, Store};
+use std::collections::BTreeSet;
 
-/// Leaves that a change pays for while a round lasts, and when the delta is full again.
-const LEAVES_A_CHANGE: usize = 2;
+/// Leaves that a change pays for when the delta is full again though a round lasts.
 const LEAVES_A_CHANGE_WHEN_FULL: usize = 32;
 
 /// Steps of upkeep in one call, above which nothing will come of it.
@@ -44,7 +44,7 @@ impl Store {
             }
             self.freeze();
         }
-        let each = if self.is_full() { LEAVES_A_CHANGE_WHEN_FULL } else { LEAVES_A_CHANGE };
+        let each = if self.is_full() { LEAVES_A_CHANGE_WHEN_FULL } else { self.config.leaves_a_change };
         self.credit += changes * each.min(self.config.step_leaves);
         while self.round.is_some() && self.credit >= self.config.step_leaves {
             if self.step().is_err() {
@@ -60,7 +60,8 @@ impl Store {
     fn make_room(&mut self, count: usize, len: usize, set: bool) -> Result<(), Full> {
         let reserve = if set { self.config.reserve } else { self.config.removal_reserve };
         let paid = self.written.upkeep() + self.config.pace * count * len;
-        for _ in 0..PATIENCE {
+        for turn in 0..PATIENCE {
+            if turn > PATIENCE - 12 && std::env::var("DBG").is_ok() { self.debug(); }
             let needed = self.chain_needs(count, len);
             let free = self.segments.free();
             let urgent = free < needed + reserve;
@@ -110,10 +111,11 @@ impl Store {
     /// What cleaning a segment writes.
     fn cost(&self, segment: &Segment) -> usize {
         if segment.stream == Some(Stream::Index) {
-            return segment.live + 3 * NODE_LEN;
+            let branches = self.config.leaves().div_ceil(FANOUT);
+            return segment.live + (branches.min(segment.live / NODE_LEN) + 2) * NODE_LEN;
         }
         let records = segment.live / self.config.record_len();
-        segment.live + self.segments.padded(HEADER_LEN + records * MOVE_LEN)
+        segment.live + self.segments.padded(HEADER_LEN + records * self.config.move_len)
     }
 
     /// The best of the segments that can be cleaned with a gain.
@@ -134,6 +136,7 @@ impl Store {
         let age = (self.commits - segment.written + 1) as f64;
         match self.config.victim {
             Victim::Greedy => -live,
+            Victim::Oldest => -(live * 16.0).floor() + age / 1e9,
             Victim::CostBenefit => (1.0 - live) * age / (1.0 + live),
             Victim::Mixed => (1.0 - live) * age.sqrt() / (1.0 + live),
         }
@@ -214,8 +217,10 @@ impl Store {
     fn relocate(&mut self, records: &[(usize, usize)]) -> Result<(), Full> {
         let len = self.config.record_len();
         let items: Vec<usize> = records.iter().map(|(item, _)| *item).collect();
+        let from: BTreeSet<usize> = records.iter().map(|(_, from)| *from).collect();
+        let freed = from.len();
         if self.config.survivors == Survivors::Chain {
-            if self.chain_needs(items.len(), len) > self.segments.free() {
+            if self.chain_needs(items.len(), len) + self.least_step() > self.segments.free() + freed {
                 return Err(Full);
             }
             self.written.moved += self.append(&items, items.len(), len)?;
@@ -229,8 +234,11 @@ impl Store {
             _ => Stream::Survivors,
         };
         let first = stream(self, records[0].1);
-        let needed = self.segments.needs(first, items.iter().map(|_| len)) + 1;
-        if needed + self.chain_needs(items.len(), MOVE_LEN) > self.segments.free() {
+        let needed = self.segments.needs(first, items.iter().map(|_| len))
+            + usize::from(self.config.survivors == Survivors::ByAge)
+            + self.chain_needs(items.len(), self.config.move_len);
+        let free = self.segments.free();
+        if needed > free || needed + self.least_step() > free + freed {
             return Err(Full);
         }
         let mut used = [(Stream::Survivors, 0); 2];
@@ -252,7 +260,7 @@ impl Store {
             self.segments.take(to, rest);
             self.written.moved += rest;
         }
-        self.written.moves += self.append(&[], items.len(), MOVE_LEN)?;
+        self.written.moves += self.append(&[], items.len(), self.config.move_len)?;
         self.written.flushes += 2;
         items.iter().for_each(|&item| self.change(item));
         Ok(())

@@ -15,6 +15,8 @@ pub(crate) enum Victim {
     CostBenefit,
     /// The same with the square root of the age.
     Mixed,
+    /// The oldest of those that have at most a 16th of a segment more live bytes than the least.
+    Oldest,
 }
 
 /// Where live records of a victim go.
@@ -79,6 +81,12 @@ pub(crate) struct Config {
     /// Free segments that a commit leaves, and one that only removes.
     pub(crate) reserve: usize,
     pub(crate) removal_reserve: usize,
+    /// Free segments without which nothing is cleaned: they are kept for a step.
+    pub(crate) step_reserve: usize,
+    /// The share of `tail_bytes` at which the delta is frozen, and leaves that a change pays for.
+    pub(crate) freeze_percent: usize,
+    pub(crate) leaves_a_change: usize,
+    pub(crate) move_len: usize,
 }
 
 impl Config {
@@ -105,6 +113,10 @@ impl Config {
             flip_for: 4,
             reserve: 12,
             removal_reserve: 8,
+            step_reserve: 6,
+            freeze_percent: 50,
+            leaves_a_change: 2,
+            move_len: MOVE_LEN,
         };
         config.device = config.live() * percent / 100;
         config

@@ -35,18 +35,18 @@ fn row(name: &str, config: Config, skew: Skew) {
 fn main() {
     for percent in [200, 150, 125] {
         for (name, skew) in SKEWS {
-            let base = Config::host(percent);
-            row(&format!("{percent} {name}"), base, skew);
-            let tail_bytes = 64 << 20;
-            row(&format!("{percent} {name} tail 64"), Config { tail_bytes, ..base }, skew);
-            row(&format!("{percent} {name} cost-benefit"), Config { victim: Victim::CostBenefit, ..base }, skew);
-            row(&format!("{percent} {name} mixed"), Config { victim: Victim::Mixed, ..base }, skew);
-            row(&format!("{percent} {name} by age"), Config { survivors: Survivors::ByAge, ..base }, skew);
-            row(&format!("{percent} {name} with nodes"), Config { survivors: Survivors::WithNodes, ..base }, skew);
-            row(&format!("{percent} {name} chain"), Config { survivors: Survivors::Chain, ..base }, skew);
-            row(&format!("{percent} {name} round first"), Config { order: Order::RoundFirst, ..base }, skew);
-            row(&format!("{percent} {name} cheapest"), Config { order: Order::Cheapest, ..base }, skew);
-            row(&format!("{percent} {name} newest"), Config { retention: Retention::NewestSlot, ..base }, skew);
+            let base = Config { freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, together: 4, ..Config::host(percent) };
+            let name = format!("{percent} {name}");
+            row(&format!("{name} base"), base, skew);
+            row(&format!("{name} cheapest"), Config { order: Order::Cheapest, ..base }, skew);
+            row(&format!("{name} round"), Config { order: Order::RoundFirst, ..base }, skew);
+            row(&format!("{name} tail d/16"), Config { tail_bytes: base.device / 16, ..base }, skew);
+            row(&format!("{name} tail d/16 cheapest"), Config { tail_bytes: base.device / 16, order: Order::Cheapest, ..base }, skew);
+            row(&format!("{name} tail 64"), Config { tail_bytes: 64 << 20, ..base }, skew);
+            row(&format!("{name} tail 64 cheapest"), Config { tail_bytes: 64 << 20, order: Order::Cheapest, ..base }, skew);
+            row(&format!("{name} chain"), Config { survivors: Survivors::Chain, ..base }, skew);
+            row(&format!("{name} chain cheapest"), Config { survivors: Survivors::Chain, order: Order::Cheapest, ..base }, skew);
+            row(&format!("{name} cheapest oldest"), Config { victim: Victim::Oldest, order: Order::Cheapest, ..base }, skew);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::segments::{Full, Segments, Stream};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Leaves below a branch.
-const FANOUT: usize = 64;
+pub(crate) const FANOUT: usize = 64;
 
 /// Bytes written, and flushes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -165,7 +165,7 @@ impl Store {
     pub(crate) fn is_full(&self) -> bool {
         self.delta_count > 0
             && (self.delta_count >= self.config.delta_entries
-                || self.log_len >= self.config.tail_bytes / 2)
+                || self.log_len >= self.config.tail_bytes * self.config.freeze_percent / 100)
     }
 
     pub(crate) fn freeze(&mut self) {
@@ -215,6 +215,12 @@ impl Store {
         self.segments.needs(Stream::Index, lens)
     }
 
+    /// Free segments that a step over one leaf opens at most: what is kept for evacuating nodes.
+    pub(crate) fn least_step(&self) -> usize {
+        let nodes = 2 + usize::from(self.config.leaves() > 1) + usize::from(self.config.leaves() > FANOUT);
+        (nodes * NODE_LEN).div_ceil(self.segments.len)
+    }
+
     /// Writes leaves anew with all above them, and flips.
     pub(crate) fn write_leaves(&mut self, leaves: &[usize]) -> Result<(), Full> {
         if self.step_needs(leaves) > self.segments.free() {
@@ -247,7 +253,7 @@ impl Store {
         let round = self.round.as_ref().expect("a round");
         let mut leaves: Vec<usize> =
             round.leaves.iter().copied().take(self.config.step_leaves).collect();
-        while self.step_needs(&leaves) > self.segments.free() {
+        while self.step_needs(&leaves) + self.least_step() > self.segments.free() {
             if leaves.len() < 2 {
                 return Err(Full);
             }
@@ -295,5 +301,15 @@ impl Store {
     /// Whether flips alone can free anything.
     pub(crate) fn holds(&self) -> bool {
         self.tail_start != self.tails[1] || self.dead.iter().any(|dead| !dead.is_empty())
+    }
+
+    pub(crate) fn debug(&self) {
+        let mut h = std::collections::BTreeMap::new();
+        for it in &self.segments.all {
+            let e = h.entry((it.stream.map(|s| s as usize), it.in_tail(self.tail()), it.held > 0, it.live * 10 / self.segments.len)).or_insert(0);
+            *e += 1;
+        }
+        eprintln!("free {} ripe {} holds {} delta {} round {:?} log {} live {} of {} tail {} {:?}", self.segments.free(), self.ripe(), self.holds(), self.delta_count, self.round.as_ref().map(|r| r.leaves.len()), self.log_len, self.live(), self.segments.all.len()*self.segments.len, self.tail_start, self.tails);
+        eprintln!("{h:?}");
     }
 }
