@@ -25,6 +25,7 @@ impl Store {
         self.written.flushes += 1;
         for &key in keys {
             self.change(key);
+            self.grow(key);
             self.present[key] = set;
             if !set && !self.config.inline {
                 self.segments.kill(key, self.config.record_len());
@@ -64,7 +65,7 @@ impl Store {
             if turn > PATIENCE - 12 && std::env::var("DBG").is_ok() { self.debug(); }
             let needed = self.chain_needs(count, len);
             let free = self.segments.free();
-            let urgent = free < needed + reserve;
+            let urgent = free < needed + reserve + self.growth();
             if !urgent && (free >= self.config.low() || self.written.upkeep() >= paid) {
                 return Ok(());
             }
@@ -83,21 +84,19 @@ impl Store {
             return true;
         }
         let victims = self.victims();
+        let worth = 1000 * self.config.worth;
         let clean_first = match self.config.order {
-            Order::VictimFirst => true,
-            Order::RoundFirst => self.round.is_none(),
+            Order::VictimFirst => self.victim_price(&victims) <= worth,
+            Order::RoundFirst => self.round.is_none() || self.round_price() > worth,
             Order::Cheapest => self.victim_price(&victims) <= self.round_price(),
         };
         if clean_first && self.clean(&victims).is_ok() {
             return true;
         }
-        if self.round.is_none() && self.delta_count > 0 {
-            self.freeze();
-        }
-        if self.round.is_some() && self.step().is_ok() {
+        if self.round_price() <= worth && self.go_on() {
             return true;
         }
-        if !clean_first && self.clean(&victims).is_ok() {
+        if self.clean(&victims).is_ok() || self.go_on() {
             return true;
         }
         if urgent && self.holds() {
@@ -106,6 +105,14 @@ impl Store {
             return true;
         }
         false
+    }
+
+    /// Takes a step of the round, or of a new one.
+    fn go_on(&mut self) -> bool {
+        if self.round.is_none() && self.delta_count > 0 {
+            self.freeze();
+        }
+        self.round.is_some() && self.step().is_ok()
     }
 
     /// What cleaning a segment writes.

@@ -87,6 +87,8 @@ pub(crate) struct Config {
     pub(crate) freeze_percent: usize,
     pub(crate) leaves_a_change: usize,
     pub(crate) move_len: usize,
+    /// Bytes that cleaning, or a round, may write for each that it gains, while there is another way.
+    pub(crate) worth: usize,
 }
 
 impl Config {
@@ -117,6 +119,7 @@ impl Config {
             freeze_percent: 50,
             leaves_a_change: 2,
             move_len: MOVE_LEN,
+            worth: 8,
         };
         config.device = config.live() * percent / 100;
         config

@@ -36,17 +36,29 @@ fn main() {
     for percent in [200, 150, 125] {
         for (name, skew) in SKEWS {
             let base = Config { freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, together: 4, ..Config::host(percent) };
+            let tail = |mib: usize| (mib << 20).min(base.device / 4);
             let name = format!("{percent} {name}");
-            row(&format!("{name} base"), base, skew);
+            row(&format!("{name} worth 8"), base, skew);
+            row(&format!("{name} worth 4"), Config { worth: 4, ..base }, skew);
+            row(&format!("{name} worth 16"), Config { worth: 16, ..base }, skew);
             row(&format!("{name} cheapest"), Config { order: Order::Cheapest, ..base }, skew);
-            row(&format!("{name} round"), Config { order: Order::RoundFirst, ..base }, skew);
-            row(&format!("{name} tail d/16"), Config { tail_bytes: base.device / 16, ..base }, skew);
-            row(&format!("{name} tail d/16 cheapest"), Config { tail_bytes: base.device / 16, order: Order::Cheapest, ..base }, skew);
+            row(&format!("{name} tail 32|d/4"), Config { tail_bytes: tail(32), ..base }, skew);
             row(&format!("{name} tail 64"), Config { tail_bytes: 64 << 20, ..base }, skew);
-            row(&format!("{name} tail 64 cheapest"), Config { tail_bytes: 64 << 20, order: Order::Cheapest, ..base }, skew);
+            row(&format!("{name} reserve 6"), Config { reserve: 6, ..base }, skew);
             row(&format!("{name} chain"), Config { survivors: Survivors::Chain, ..base }, skew);
-            row(&format!("{name} chain cheapest"), Config { survivors: Survivors::Chain, order: Order::Cheapest, ..base }, skew);
-            row(&format!("{name} cheapest oldest"), Config { victim: Victim::Oldest, order: Order::Cheapest, ..base }, skew);
+            row(&format!("{name} chain tail 32|d/4"), Config { survivors: Survivors::Chain, tail_bytes: tail(32), ..base }, skew);
+            row(&format!("{name} chain reserve 6"), Config { survivors: Survivors::Chain, reserve: 6, ..base }, skew);
+        }
+        for (name, survivors) in [("apart", Survivors::Apart), ("chain", Survivors::Chain)] {
+            let base = Config { survivors, freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, together: 4, ..Config::inline(percent) };
+            row(&format!("{percent} inline {name}"), base, Skew::Uniform);
+            row(&format!("{percent} inline {name} hot"), base, Skew::HotCold);
+            row(&format!("{percent} inline {name} d/4"), Config { tail_bytes: base.device / 4, ..base }, Skew::Uniform);
+            row(&format!("{percent} inline {name} d/8"), Config { tail_bytes: base.device / 8, ..base }, Skew::Uniform);
+            let base = Config { survivors, freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, batch: 1, block: 512, ..Config::host(percent) };
+            for together in [1, 4] {
+                row(&format!("{percent} single {name} {together}"), Config { together, ..base }, Skew::Uniform);
+            }
         }
     }
 }

@@ -59,6 +59,8 @@ pub(crate) struct Store {
     pub(crate) written: Written,
     /// Which keys have a value.
     pub(crate) present: Vec<bool>,
+    /// Leaves that are not in the tree yet but will be, by what is in the deltas.
+    unborn: BTreeSet<usize>,
     delta: Vec<bool>,
     pub(crate) delta_count: usize,
     pub(crate) log_len: usize,
@@ -80,6 +82,7 @@ impl Store {
             segments,
             written: Written::default(),
             present: vec![false; config.keys],
+            unborn: BTreeSet::new(),
             delta: vec![false; config.keys],
             delta_count: 0,
             log_len: 0,
@@ -162,6 +165,19 @@ impl Store {
         self.delta[key] = true;
     }
 
+    /// A key may make the tree larger by a leaf.
+    pub(crate) fn grow(&mut self, key: usize) {
+        let leaf = key / self.config.keys_per_leaf;
+        if self.segments.places[self.config.keys + leaf].is_none() {
+            self.unborn.insert(leaf);
+        }
+    }
+
+    /// Segments that the deltas will add to the tree.
+    pub(crate) fn growth(&self) -> usize {
+        (self.unborn.len() * NODE_LEN).div_ceil(self.segments.len)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.delta_count > 0
             && (self.delta_count >= self.config.delta_entries
@@ -227,6 +243,7 @@ impl Store {
             return Err(Full);
         }
         let (new, gone) = self.nodes(leaves);
+        leaves.iter().for_each(|leaf| _ = self.unborn.remove(leaf));
         for &node in new.iter().chain(&gone) {
             let len = self.item_len(node);
             if let Some(segment) = self.segments.kill(node, len) {
