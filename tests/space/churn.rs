@@ -22,7 +22,7 @@ pub(crate) fn churn(config: Config, skew: Skew, rounds: usize) -> Outcome {
     let mut store = Store::new(config);
     let mut load = Load::new(skew, config.keys);
     let all: Vec<usize> = (0..config.keys).collect();
-    let stuck = |store: &Store, before| { if std::env::var("DBG").is_ok() {store.debug();} outcome(store, before, 0, 0, Some(store.commits)) };
+    let stuck = |store: &Store, before| { outcome(store, before, 0, 0, Some(store.commits)) };
     for keys in all.chunks(config.batch) {
         if store.commit(keys, true).is_err() {
             return stuck(&store, Written::default());
@@ -55,16 +55,24 @@ fn outcome(
     Outcome { written: store.written.since(before), most, most_flushes, stuck }
 }
 
-/// Fills, removes all, one key at a time, and fills again. Tells how many keys went in each time.
-pub(crate) fn refill(config: Config, times: usize) -> Result<Vec<usize>, Full> {
+/// Fills, overwrites all `rounds` times, removes all, one key at a time, and fills again, `times`
+/// times.
+pub(crate) fn refill(config: Config, rounds: usize, times: usize) -> Result<Written, Full> {
     let mut store = Store::new(config);
-    let mut filled = Vec::new();
+    let mut load = Load::new(Skew::Uniform, config.keys);
+    let mut written = Written::default();
     for _ in 0..times {
-        let keys = (0..config.keys).take_while(|&key| store.commit(&[key], true).is_ok()).count();
-        filled.push(keys);
-        for key in 0..keys {
+        for key in 0..config.keys {
+            store.commit(&[key], true)?;
+        }
+        let before = store.written;
+        for _ in 0..rounds * config.keys {
+            store.commit(&[load.key()], true)?;
+        }
+        written = store.written.since(before);
+        for key in 0..config.keys {
             store.commit(&[key], false)?;
         }
     }
-    Ok(filled)
+    Ok(written)
 }

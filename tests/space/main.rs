@@ -32,33 +32,46 @@ fn row(name: &str, config: Config, skew: Skew) {
     );
 }
 
+fn small(device: usize, block: usize, reserve: usize, removal_reserve: usize, survivors: Survivors) {
+    print!("{} KiB, blocks of {block}, reserve {reserve}/{removal_reserve} {survivors:?}: ", device >> 10);
+    for percent in (10..=95).rev() {
+        let base = Config::small(device, block, device * percent / 100);
+        let base = Config { reserve, removal_reserve, survivors, tail_bytes: base.tail_bytes.min(device / 4), together: 4, move_len: 44, freeze_percent: 89, leaves_a_change: 8, ..base };
+        if base.keys == 0 { continue; }
+        if let Ok(written) = churn::refill(base, 10, 3) {
+            print!("{percent}% {} keys of {} segments, {:.1} x, {:.1} flushes a set;", base.keys, base.segments(), (written.log + written.upkeep()) as f64 / written.user as f64,
+            written.flushes as f64 * base.user_len() as f64 / written.user as f64);
+            break;
+        }
+    }
+    println!();
+}
+
 fn main() {
-    for percent in [200, 150, 125] {
+    if std::env::args().len() > 1 {
+    for survivors in [Survivors::Apart, Survivors::Chain] {
+        for (device, block) in [(64 << 10, 4096), (64 << 10, 512), (1 << 20, 4096), (1 << 20, 512), (16 << 20, 512), (16 << 20, 4096)] {
+            for reserve in [0, 1, 2, 3, 4, 5, 6, 8, 10, 12] {
+                if device > 1 << 20 && (reserve % 4 > 0) { continue; }
+                small(device, block, reserve, reserve / 2, survivors);
+            }
+        }
+    }
+    return;
+    }
+    for percent in [150, 125] {
         for (name, skew) in SKEWS {
             let base = Config { freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, together: 4, ..Config::host(percent) };
-            let tail = |mib: usize| (mib << 20).min(base.device / 4);
             let name = format!("{percent} {name}");
             row(&format!("{name} worth 8"), base, skew);
-            row(&format!("{name} worth 4"), Config { worth: 4, ..base }, skew);
-            row(&format!("{name} worth 16"), Config { worth: 16, ..base }, skew);
-            row(&format!("{name} cheapest"), Config { order: Order::Cheapest, ..base }, skew);
-            row(&format!("{name} tail 32|d/4"), Config { tail_bytes: tail(32), ..base }, skew);
-            row(&format!("{name} tail 64"), Config { tail_bytes: 64 << 20, ..base }, skew);
-            row(&format!("{name} reserve 6"), Config { reserve: 6, ..base }, skew);
-            row(&format!("{name} chain"), Config { survivors: Survivors::Chain, ..base }, skew);
-            row(&format!("{name} chain tail 32|d/4"), Config { survivors: Survivors::Chain, tail_bytes: tail(32), ..base }, skew);
-            row(&format!("{name} chain reserve 6"), Config { survivors: Survivors::Chain, reserve: 6, ..base }, skew);
-        }
-        for (name, survivors) in [("apart", Survivors::Apart), ("chain", Survivors::Chain)] {
-            let base = Config { survivors, freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, together: 4, ..Config::inline(percent) };
-            row(&format!("{percent} inline {name}"), base, Skew::Uniform);
-            row(&format!("{percent} inline {name} hot"), base, Skew::HotCold);
-            row(&format!("{percent} inline {name} d/4"), Config { tail_bytes: base.device / 4, ..base }, Skew::Uniform);
-            row(&format!("{percent} inline {name} d/8"), Config { tail_bytes: base.device / 8, ..base }, Skew::Uniform);
-            let base = Config { survivors, freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, batch: 1, block: 512, ..Config::host(percent) };
-            for together in [1, 4] {
-                row(&format!("{percent} single {name} {together}"), Config { together, ..base }, Skew::Uniform);
-            }
+            row(&format!("{name} worth 8 reserve 6"), Config { reserve: 6, ..base }, skew);
+            row(&format!("{name} worth 8 reserve 4"), Config { reserve: 4, ..base }, skew);
+            row(&format!("{name} worth 8 reserve 3"), Config { reserve: 3, ..base }, skew);
+            row(&format!("{name} worth 8 reserve 2"), Config { reserve: 2, ..base }, skew);
+            let base = Config { freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, together: 4, ..Config::inline(percent) };
+            row(&format!("{name} inline"), base, skew);
+            row(&format!("{name} inline d/4"), Config { tail_bytes: base.device / 4, ..base }, skew);
+            row(&format!("{name} inline reserve 6 d/4"), Config { reserve: 6, tail_bytes: base.device / 4, ..base }, skew);
         }
     }
 }

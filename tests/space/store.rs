@@ -237,6 +237,12 @@ impl Store {
         (nodes * NODE_LEN).div_ceil(self.segments.len)
     }
 
+    /// Free segments that a round leaves, so that nodes can be evacuated: a segment and its branches.
+    /// Where segments are single nodes there is nothing to evacuate.
+    fn evacuation(&self) -> usize {
+        if self.segments.len < 2 * NODE_LEN { 0 } else { 3 }
+    }
+
     /// Writes leaves anew with all above them, and flips.
     pub(crate) fn write_leaves(&mut self, leaves: &[usize]) -> Result<(), Full> {
         if self.step_needs(leaves) > self.segments.free() {
@@ -270,7 +276,7 @@ impl Store {
         let round = self.round.as_ref().expect("a round");
         let mut leaves: Vec<usize> =
             round.leaves.iter().copied().take(self.config.step_leaves).collect();
-        while self.step_needs(&leaves) + self.least_step() > self.segments.free() {
+        while self.step_needs(&leaves) + self.evacuation() > self.segments.free() {
             if leaves.len() < 2 {
                 return Err(Full);
             }
