@@ -1,27 +1,42 @@
-//! Who makes room, when, and how: the policy that is to be chosen.
+//! Who makes room, when, and how: the policy.
+//!
+//! Invariant: what is begun leaves room for what must follow. A round leaves segments for evacuating
+//! nodes, and nothing is cleaned that would not free more than it takes.
 
-use crate::config::{HEADER_LEN, NODE_LEN, Order, Survivors, Victim};
+use crate::config::{HEADER_LEN, NODE_LEN, Survivors, Victim};
 use crate::segments::{Full, Segment, Stream};
-use crate::store::{FANOUT, Store};
-use std::collections::BTreeSet;
+use crate::store::Store;
 
 /// Leaves that a change pays for when the delta is full again though a round lasts.
 const LEAVES_A_CHANGE_WHEN_FULL: usize = 32;
 
-/// Steps of upkeep in one call, above which nothing will come of it.
+/// Bytes of upkeep that a commit pays for beyond what is urgent, for each of its own.
+const PACE: usize = 4;
+
+/// Pieces of work in one call, after which nothing will come of it.
 const PATIENCE: usize = 2000;
+
+/// Segments to be cleaned together.
+#[derive(Clone, Debug, Default)]
+struct Victims {
+    segments: Vec<usize>,
+    /// Live records, each with its segment.
+    records: Vec<(usize, usize)>,
+    /// Leaves that are live there, or have a branch there.
+    leaves: Vec<usize>,
+    /// What cleaning writes, in bytes.
+    cost: usize,
+}
 
 impl Store {
     /// Commits changes: sets of `keys`, or removals.
     pub(crate) fn commit(&mut self, keys: &[usize], set: bool) -> Result<(), Full> {
-        let removal = self.config.record_len() - self.config.value_len - 1;
-        let len = if set { self.config.record_len() } else { removal };
+        let len = self.config.record_len() - if set { 0 } else { self.config.value_len + 1 };
         self.commits += 1;
         self.checkpoint(keys.len());
         self.make_room(keys.len(), len, set)?;
         let lives = set && !self.config.inline;
-        let total = self.append(if lives { keys } else { &[] }, keys.len(), len)?;
-        self.written.log += total;
+        self.written.log += self.append(if lives { keys } else { &[] }, keys.len(), len)?;
         self.written.flushes += 1;
         for &key in keys {
             self.change(key);
@@ -45,7 +60,8 @@ impl Store {
             }
             self.freeze();
         }
-        let each = if self.is_full() { LEAVES_A_CHANGE_WHEN_FULL } else { self.config.leaves_a_change };
+        let full = self.is_full();
+        let each = if full { LEAVES_A_CHANGE_WHEN_FULL } else { self.config.leaves_a_change };
         self.credit += changes * each.min(self.config.step_leaves);
         while self.round.is_some() && self.credit >= self.config.step_leaves {
             if self.step().is_err() {
@@ -59,17 +75,15 @@ impl Store {
     /// Goes on until there is room for a commit and the reserve, and beyond that as far as the commit
     /// pays for.
     fn make_room(&mut self, count: usize, len: usize, set: bool) -> Result<(), Full> {
-        let reserve = if set { self.config.reserve } else { self.config.removal_reserve };
-        let paid = self.written.upkeep() + self.config.pace * count * len;
-        for turn in 0..PATIENCE {
-            if turn > PATIENCE - 12 && std::env::var("DBG").is_ok() { self.debug(); }
-            let needed = self.chain_needs(count, len);
+        let reserve = if set { self.config.reserve } else { self.config.reserve / 2 };
+        let paid = self.written.upkeep() + PACE * count * len;
+        for _ in 0..PATIENCE {
             let free = self.segments.free();
-            let urgent = free < needed + reserve + self.growth();
+            let urgent = free < self.chain_needs(count, len) + reserve + self.growth();
             if !urgent && (free >= self.config.low() || self.written.upkeep() >= paid) {
                 return Ok(());
             }
-            if !self.gain(urgent) {
+            if !self.gain() {
                 return if urgent { Err(Full) } else { Ok(()) };
             }
         }
@@ -77,29 +91,23 @@ impl Store {
     }
 
     /// Does one bounded piece of work that frees something, now or later.
-    fn gain(&mut self, urgent: bool) -> bool {
-        if self.ripe() > 0 && (urgent || self.ripe() >= self.config.flip_for) {
+    fn gain(&mut self) -> bool {
+        if self.ripe() > 0 {
             self.flip();
             self.written.empty_flips += 1;
             return true;
         }
         let victims = self.victims();
         let worth = 1000 * self.config.worth;
-        let clean_first = match self.config.order {
-            Order::VictimFirst => self.victim_price(&victims) <= worth,
-            Order::RoundFirst => self.round.is_none() || self.round_price() > worth,
-            Order::Cheapest => self.victim_price(&victims) <= self.round_price(),
-        };
-        if clean_first && self.clean(&victims).is_ok() {
+        let price = victims.as_ref().map_or(usize::MAX, |victims| self.price(victims));
+        if (price <= worth && self.clean(victims.as_ref()).is_ok())
+            || (self.round_price() <= worth && self.go_on())
+            || self.clean(victims.as_ref()).is_ok()
+            || self.go_on()
+        {
             return true;
         }
-        if self.round_price() <= worth && self.go_on() {
-            return true;
-        }
-        if self.clean(&victims).is_ok() || self.go_on() {
-            return true;
-        }
-        if urgent && self.holds() {
+        if self.holds() {
             self.flip();
             self.written.empty_flips += 1;
             return true;
@@ -115,27 +123,43 @@ impl Store {
         self.round.is_some() && self.step().is_ok()
     }
 
-    /// What cleaning a segment writes.
-    fn cost(&self, segment: &Segment) -> usize {
-        if segment.stream == Some(Stream::Index) {
-            let branches = self.config.leaves().div_ceil(FANOUT);
-            return segment.live + (branches.min(segment.live / NODE_LEN) + 2) * NODE_LEN;
+    /// Bytes written for 1,000 gained.
+    fn price(&self, victims: &Victims) -> usize {
+        let len = victims.segments.len() * self.segments.len;
+        match len.saturating_sub(victims.cost) {
+            0 => usize::MAX,
+            gain => 1000 * victims.cost / gain,
         }
-        let records = segment.live / self.config.record_len();
-        segment.live + self.segments.padded(HEADER_LEN + records * self.config.move_len)
     }
 
-    /// The best of the segments that can be cleaned with a gain.
-    fn victims(&self) -> Vec<usize> {
-        let len = self.segments.len;
+    /// The same for the rest of the round, or a whole one, with the cleaning of what it unlocks.
+    fn round_price(&self) -> usize {
+        let tail = self.round.as_ref().map_or(self.segments.order, |round| round.tail);
+        let unlocked = self.segments.all.iter().filter(|it| it.in_tail(self.tail()) && !it.in_tail(tail));
+        let (count, live) = unlocked.fold((0, 0), |(count, live), it| (count + 1, live + it.live));
+        let cost = live + self.moves_len(live / self.config.record_len());
+        let gain = (count * self.segments.len).saturating_sub(cost);
+        let leaves = self.round.as_ref().map_or_else(|| self.changed_leaves(), |it| it.leaves.clone().into()).len();
+        (1000 * (cost + leaves * NODE_LEN)).checked_div(gain).unwrap_or(usize::MAX)
+    }
+
+    /// The segments to be cleaned next, if cleaning them gains anything.
+    fn victims(&self) -> Option<Victims> {
+        let both = [self.record_victims(), self.node_victims()];
+        let gain = both.into_iter().filter(|victims| self.price(victims) < usize::MAX);
+        gain.min_by_key(|victims| self.price(victims))
+    }
+
+    /// Segments behind the tail that have live bytes, the best first.
+    fn candidates(&self, index: bool) -> Vec<usize> {
         let all = self.segments.all.iter().enumerate();
-        let mut victims: Vec<(f64, usize)> = all
+        let mut candidates: Vec<(f64, usize)> = all
             .filter(|(_, it)| it.sealed && it.live > 0 && !it.in_tail(self.tail()))
-            .filter(|(_, it)| self.cost(it) < len)
+            .filter(|(_, it)| (it.stream == Some(Stream::Index)) == index)
             .map(|(at, it)| (self.score(it), at))
             .collect();
-        victims.sort_by(|a, b| b.0.total_cmp(&a.0));
-        victims.into_iter().take(self.config.together).map(|(_, at)| at).collect()
+        candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
+        candidates.into_iter().map(|(_, at)| at).collect()
     }
 
     fn score(&self, segment: &Segment) -> f64 {
@@ -143,133 +167,118 @@ impl Store {
         let age = (self.commits - segment.written + 1) as f64;
         match self.config.victim {
             Victim::Greedy => -live,
-            Victim::Oldest => -(live * 16.0).floor() + age / 1e9,
             Victim::CostBenefit => (1.0 - live) * age / (1.0 + live),
-            Victim::Mixed => (1.0 - live) * age.sqrt() / (1.0 + live),
         }
     }
 
-    /// Bytes written for 1,000 gained.
-    fn victim_price(&self, victims: &[usize]) -> usize {
-        let all = victims.iter().map(|&at| &self.segments.all[at]);
-        let cost: usize = all.map(|it| self.cost(it)).sum();
-        let len = victims.len() * self.segments.len;
-        (1000 * cost).checked_div(len - cost).unwrap_or(usize::MAX)
+    /// As many as fill the segments that are to be written together.
+    fn record_victims(&self) -> Victims {
+        let mut victims = Victims::default();
+        let (mut live, most) = (0, self.config.together * self.segments.len);
+        for at in self.candidates(false) {
+            live += self.segments.all[at].live;
+            if live > most && !victims.segments.is_empty() {
+                break;
+            }
+            victims.segments.push(at);
+            victims.records.extend(self.segments.live_items(at).map(|item| (item, at)));
+        }
+        victims.records.sort_unstable();
+        victims.records.dedup();
+        let count = victims.records.len();
+        victims.cost =
+            self.segments.padded(count * self.config.record_len()) + self.moves_len(count);
+        victims
     }
 
-    /// The same for the rest of the round, or a whole one, with the cleaning of what it unlocks.
-    fn round_price(&self) -> usize {
-        let tail = self.round.as_ref().map_or(self.segments.order, |round| round.tail);
-        let all = self.segments.all.iter();
-        let unlocked: Vec<&Segment> =
-            all.filter(|it| it.in_tail(self.tail()) && !it.in_tail(tail)).collect();
-        let cost: usize = unlocked.iter().map(|it| self.cost(it).min(self.segments.len)).sum();
-        let gain = unlocked.len() * self.segments.len - cost;
-        let leaves = self.round.as_ref().map_or_else(|| self.changed_leaves().len(), |it| it.leaves.len());
-        (1000 * (cost + leaves * NODE_LEN)).checked_div(gain).unwrap_or(usize::MAX)
+    fn moves_len(&self, count: usize) -> usize {
+        match self.config.survivors {
+            Survivors::Apart if count > 0 => {
+                self.segments.padded(HEADER_LEN + count * self.config.move_len)
+            }
+            _ => 0,
+        }
     }
 
-    /// Evacuates segments: records are moved, leaves written anew.
-    fn clean(&mut self, victims: &[usize]) -> Result<(), Full> {
-        let Some(&first) = victims.first() else { return Err(Full) };
-        let index = |at: &usize| self.segments.all[*at].stream == Some(Stream::Index);
-        if index(&first) && self.config.survivors != Survivors::WithNodes {
-            let leaves = self.leaves_in(first);
-            self.write_leaves(&leaves)?;
-            self.written.victims += 1;
-            return Ok(());
+    /// As many of those with the least live nodes as gain the most for what they write, in one step:
+    /// leaves of several segments share branches.
+    fn node_victims(&self) -> Victims {
+        let (mut best, mut tried) = (Victims::default(), Victims::default());
+        for at in self.candidates(true) {
+            let nodes = self.segments.live_items(at);
+            tried.leaves.extend(nodes.map(|node| self.leaf_of(node)));
+            tried.leaves.sort_unstable();
+            tried.leaves.dedup();
+            tried.segments.push(at);
+            let large = tried.leaves.len() > self.config.step_leaves;
+            if large || self.step_needs(&tried.leaves) > self.segments.free() {
+                break;
+            }
+            let nodes = self.nodes(&tried.leaves).0.into_iter();
+            tried.cost = nodes.map(|node| self.item_len(node)).sum();
+            if self.price(&tried) < self.price(&best) {
+                best = tried.clone();
+            }
         }
-        let victims: Vec<usize> = victims.iter().copied().filter(|at| {
-            self.config.survivors == Survivors::WithNodes || !index(at)
-        }).collect();
-        let leaves: Vec<usize> = victims.iter().flat_map(|&at| self.leaves_in(at)).collect();
-        let mut records: Vec<(usize, usize)> =
-            victims.iter().flat_map(|&at| self.records_in(at)).collect();
-        records.sort_unstable();
-        records.dedup();
-        if !records.is_empty() {
-            self.relocate(&records)?;
+        best
+    }
+
+    /// Evacuates segments: records are copied, leaves written anew.
+    fn clean(&mut self, victims: Option<&Victims>) -> Result<(), Full> {
+        let victims = victims.ok_or(Full)?;
+        if victims.records.is_empty() {
+            self.write_leaves(&victims.leaves)?;
+        } else {
+            self.relocate(victims)?;
         }
-        if !leaves.is_empty() {
-            self.write_leaves(&leaves)?;
-        }
-        self.written.victims += victims.len();
+        self.written.victims += victims.segments.len();
         self.segments.release(self.tail());
         Ok(())
     }
 
-    fn leaves_in(&self, segment: usize) -> Vec<usize> {
-        let (first, end) = (self.config.keys, self.config.keys + self.config.leaves());
-        let nodes = self.segments.all[segment].items.iter().copied();
-        let live = nodes.filter(|item| self.segments.places[*item] == Some(segment) && *item >= first);
-        // A branch is written anew with any leaf below it.
-        let mut leaves: Vec<usize> = live
-            .map(|item| if item < end { item - first } else { self.a_leaf_below(item - end) })
-            .collect();
-        leaves.sort_unstable();
-        leaves.dedup();
-        leaves
-    }
-
-    /// The live records of a segment, each with its segment.
-    fn records_in(&self, segment: usize) -> Vec<(usize, usize)> {
-        let items = self.segments.all[segment].items.iter().copied();
-        let live = items
-            .filter(|item| *item < self.config.keys)
-            .filter(|item| self.segments.places[*item] == Some(segment));
-        live.map(|item| (item, segment)).collect()
-    }
-
-    /// Copies records, and tells the chain.
-    fn relocate(&mut self, records: &[(usize, usize)]) -> Result<(), Full> {
+    /// Copies live records, and tells the chain.
+    fn relocate(&mut self, victims: &Victims) -> Result<(), Full> {
         let len = self.config.record_len();
-        let items: Vec<usize> = records.iter().map(|(item, _)| *item).collect();
-        let from: BTreeSet<usize> = records.iter().map(|(_, from)| *from).collect();
-        let freed = from.len();
-        if self.config.survivors == Survivors::Chain {
-            if self.chain_needs(items.len(), len) + self.least_step() > self.segments.free() + freed {
-                return Err(Full);
+        let items: Vec<usize> = victims.records.iter().map(|(item, _)| *item).collect();
+        let needed = match self.config.survivors {
+            Survivors::Chain => self.chain_needs(items.len(), len),
+            Survivors::Apart => {
+                self.segments.needs(Stream::Survivors, items.iter().map(|_| len))
+                    + self.chain_needs(items.len(), self.config.move_len)
             }
-            self.written.moved += self.append(&items, items.len(), len)?;
-            self.written.flushes += 1;
-            items.iter().for_each(|&item| self.change(item));
-            return Ok(());
-        }
-        let stream = |store: &Self, segment: usize| match store.config.survivors {
-            Survivors::WithNodes => Stream::Index,
-            Survivors::ByAge if store.segments.all[segment].order == 0 => Stream::OldSurvivors,
-            _ => Stream::Survivors,
         };
-        let first = stream(self, records[0].1);
-        let needed = self.segments.needs(first, items.iter().map(|_| len))
-            + usize::from(self.config.survivors == Survivors::ByAge)
-            + self.chain_needs(items.len(), self.config.move_len);
         let free = self.segments.free();
-        if needed > free || needed + self.least_step() > free + freed {
+        if needed > free || needed + self.least_step() > free + victims.segments.len() {
             return Err(Full);
         }
-        let mut used = [(Stream::Survivors, 0); 2];
-        for &(item, from) in records {
-            let to = stream(self, from);
-            let written = self.segments.all[from].written;
-            if self.segments.rest(to) < len {
-                self.segments.roll(to)?;
-            }
-            self.segments.take(to, len);
-            self.segments.kill(item, len);
-            self.segments.put(to, item, len, written);
-            self.written.moved += len;
-            used[usize::from(to == Stream::OldSurvivors)] = (to, 1);
+        if self.config.survivors == Survivors::Chain {
+            self.written.moved += self.append(&items, items.len(), len)?;
+            self.written.flushes += 1;
+        } else {
+            self.copy(victims)?;
+            self.written.moves += self.append(&[], items.len(), self.config.move_len)?;
+            self.written.flushes += 2;
         }
-        for (to, _) in used.into_iter().filter(|(_, used)| *used > 0) {
-            // The block that this write ends in is not written again.
-            let rest = self.segments.rest(to) % self.segments.block;
-            self.segments.take(to, rest);
-            self.written.moved += rest;
-        }
-        self.written.moves += self.append(&[], items.len(), self.config.move_len)?;
-        self.written.flushes += 2;
         items.iter().for_each(|&item| self.change(item));
+        Ok(())
+    }
+
+    fn copy(&mut self, victims: &Victims) -> Result<(), Full> {
+        let len = self.config.record_len();
+        for &(item, from) in &victims.records {
+            let written = self.segments.all[from].written;
+            if self.segments.rest(Stream::Survivors) < len {
+                self.segments.roll(Stream::Survivors)?;
+            }
+            self.segments.take(Stream::Survivors, len);
+            self.segments.kill(item, len);
+            self.segments.put(Stream::Survivors, item, len, written);
+            self.written.moved += len;
+        }
+        // The block that this ends in is not written again.
+        let rest = self.segments.rest(Stream::Survivors) % self.segments.block;
+        self.segments.take(Stream::Survivors, rest);
+        self.written.moved += rest;
         Ok(())
     }
 }

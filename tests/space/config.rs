@@ -2,8 +2,6 @@
 
 pub(crate) const KEY_LEN: usize = 24;
 pub(crate) const HEADER_LEN: usize = 140;
-/// A record's header, the key, and the old place and the new one.
-pub(crate) const MOVE_LEN: usize = 26 + KEY_LEN + 28;
 pub(crate) const NODE_LEN: usize = 4096;
 
 /// Which of the segments behind the tail is cleaned next.
@@ -13,10 +11,6 @@ pub(crate) enum Victim {
     Greedy,
     /// The highest (1 - u) * age / (1 + u), u being the live share.
     CostBenefit,
-    /// The same with the square root of the age.
-    Mixed,
-    /// The oldest of those that have at most a 16th of a segment more live bytes than the least.
-    Oldest,
 }
 
 /// Where live records of a victim go.
@@ -24,10 +18,6 @@ pub(crate) enum Victim {
 pub(crate) enum Survivors {
     /// To segments of their own.
     Apart,
-    /// The same, and what is moved once more apart from what is moved for the first time.
-    ByAge,
-    /// To the open segment of the index.
-    WithNodes,
     /// To the chain, as records like those of commits.
     Chain,
 }
@@ -38,17 +28,6 @@ pub(crate) enum Retention {
     /// When neither slot names it: one flip later.
     BothSlots,
     NewestSlot,
-}
-
-/// What is done first when segments are short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Clean while there is a victim that is worth it, then go on with the round.
-    VictimFirst,
-    /// Go on with the round while there is one, then clean.
-    RoundFirst,
-    /// What writes least for a byte gained.
-    Cheapest,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,20 +48,12 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     pub(crate) victim: Victim,
     pub(crate) survivors: Survivors,
-    /// Victims that are cleaned together, in key order.
+    /// Segments that survivors fill in one piece of work.
     pub(crate) together: usize,
-    pub(crate) order: Order,
-    /// Below so many free segments in 1,000 there is cleaning.
+    /// Below so many free segments in 1,000 there is cleaning that is not urgent.
     pub(crate) low_permille: usize,
-    /// Bytes that a commit pays for, for each of its own.
-    pub(crate) pace: usize,
-    /// Segments that an empty flip must free when they are not needed at once.
-    pub(crate) flip_for: usize,
-    /// Free segments that a commit leaves, and one that only removes.
+    /// Free segments that a commit leaves. One that only removes leaves half of them.
     pub(crate) reserve: usize,
-    pub(crate) removal_reserve: usize,
-    /// Free segments without which nothing is cleaned: they are kept for a step.
-    pub(crate) step_reserve: usize,
     /// The share of `tail_bytes` at which the delta is frozen, and leaves that a change pays for.
     pub(crate) freeze_percent: usize,
     pub(crate) leaves_a_change: usize,
@@ -109,16 +80,11 @@ impl Config {
             victim: Victim::Greedy,
             survivors: Survivors::Apart,
             together: 1,
-            order: Order::VictimFirst,
-            low_permille: 30,
-            pace: 4,
-            flip_for: 4,
+            low_permille: 0,
             reserve: 12,
-            removal_reserve: 8,
-            step_reserve: 6,
-            freeze_percent: 50,
-            leaves_a_change: 2,
-            move_len: MOVE_LEN,
+            freeze_percent: 89,
+            leaves_a_change: 8,
+            move_len: 44,
             worth: 8,
         };
         config.device = config.live() * percent / 100;
@@ -137,7 +103,6 @@ impl Config {
     pub(crate) fn small(device: usize, block: usize, live: usize) -> Self {
         let mut config = Self { device, block, batch: 1, keys: 1, step_leaves: 64, ..Self::host(100) };
         (config.delta_entries, config.tail_bytes) = (8 << 10, 8 << 20);
-        config.low_permille = 0;
         while config.live() <= live {
             config.keys += 1;
         }

@@ -11,7 +11,7 @@ mod segments;
 mod store;
 
 use churn::{Outcome, churn};
-use config::{Config, Order, Retention, Survivors, Victim};
+use config::{Config, Retention, Survivors, Victim};
 use load::Skew;
 
 const SKEWS: [(&str, Skew); 3] =
@@ -32,11 +32,11 @@ fn row(name: &str, config: Config, skew: Skew) {
     );
 }
 
-fn small(device: usize, block: usize, reserve: usize, removal_reserve: usize, survivors: Survivors) {
-    print!("{} KiB, blocks of {block}, reserve {reserve}/{removal_reserve} {survivors:?}: ", device >> 10);
+fn small(device: usize, block: usize, reserve: usize, survivors: Survivors) {
+    print!("{} KiB, blocks of {block}, reserve {reserve} {survivors:?}: ", device >> 10);
     for percent in (10..=95).rev() {
         let base = Config::small(device, block, device * percent / 100);
-        let base = Config { reserve, removal_reserve, survivors, tail_bytes: base.tail_bytes.min(device / 4), together: 4, move_len: 44, freeze_percent: 89, leaves_a_change: 8, ..base };
+        let base = Config { reserve, survivors, tail_bytes: base.tail_bytes.min(device / 4), ..base };
         if base.keys == 0 { continue; }
         if let Ok(written) = churn::refill(base, 10, 3) {
             print!("{percent}% {} keys of {} segments, {:.1} x, {:.1} flushes a set;", base.keys, base.segments(), (written.log + written.upkeep()) as f64 / written.user as f64,
@@ -53,25 +53,32 @@ fn main() {
         for (device, block) in [(64 << 10, 4096), (64 << 10, 512), (1 << 20, 4096), (1 << 20, 512), (16 << 20, 512), (16 << 20, 4096)] {
             for reserve in [0, 1, 2, 3, 4, 5, 6, 8, 10, 12] {
                 if device > 1 << 20 && (reserve % 4 > 0) { continue; }
-                small(device, block, reserve, reserve / 2, survivors);
+                small(device, block, reserve, survivors);
             }
         }
     }
     return;
     }
+
+
     for percent in [150, 125] {
         for (name, skew) in SKEWS {
-            let base = Config { freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, together: 4, ..Config::host(percent) };
+            let base = Config { together: 4, ..Config::host(percent) };
             let name = format!("{percent} {name}");
-            row(&format!("{name} worth 8"), base, skew);
-            row(&format!("{name} worth 8 reserve 6"), Config { reserve: 6, ..base }, skew);
-            row(&format!("{name} worth 8 reserve 4"), Config { reserve: 4, ..base }, skew);
-            row(&format!("{name} worth 8 reserve 3"), Config { reserve: 3, ..base }, skew);
-            row(&format!("{name} worth 8 reserve 2"), Config { reserve: 2, ..base }, skew);
-            let base = Config { freeze_percent: 89, leaves_a_change: 8, move_len: 44, low_permille: 0, together: 4, ..Config::inline(percent) };
+            row(&format!("{name} base"), base, skew);
+            row(&format!("{name} 1 output"), Config { together: 1, ..base }, skew);
+            row(&format!("{name} worth 4"), Config { worth: 4, ..base }, skew);
+            row(&format!("{name} worth 16"), Config { worth: 16, ..base }, skew);
+            row(&format!("{name} chain"), Config { survivors: Survivors::Chain, ..base }, skew);
+            for reserve in [8, 6, 4] {
+                row(&format!("{name} reserve {reserve}"), Config { reserve, ..base }, skew);
+            }
+            let base = Config { together: 4, ..Config::inline(percent) };
             row(&format!("{name} inline"), base, skew);
             row(&format!("{name} inline d/4"), Config { tail_bytes: base.device / 4, ..base }, skew);
-            row(&format!("{name} inline reserve 6 d/4"), Config { reserve: 6, tail_bytes: base.device / 4, ..base }, skew);
         }
+        let base = Config { together: 4, batch: 1, block: 512, ..Config::host(percent) };
+        row(&format!("{percent} single"), base, Skew::Uniform);
+        row(&format!("{percent} single chain"), Config { survivors: Survivors::Chain, ..base }, Skew::Uniform);
     }
 }

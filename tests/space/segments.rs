@@ -11,11 +11,9 @@ pub(crate) enum Stream {
     Chain,
     Index,
     Survivors,
-    /// What has been moved before, where survivors are kept apart by that.
-    OldSurvivors,
 }
 
-const STREAMS: usize = 4;
+const STREAMS: usize = 3;
 
 /// There is no free segment left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +133,12 @@ impl Segments {
         let place = self.places[item].take()?;
         self.all[place].live -= len;
         Some(place)
+    }
+
+    /// What is live in a segment. An item that came there twice is told twice.
+    pub(crate) fn live_items(&self, segment: usize) -> impl Iterator<Item = usize> {
+        let items = self.all[segment].items.iter().copied();
+        items.filter(move |item| self.places[*item] == Some(segment))
     }
 
     /// Whether a segment may be used again, when the tail starts at the chain's segment `tail`.

@@ -5,7 +5,7 @@ use crate::segments::{Full, Segments, Stream};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Leaves below a branch.
-pub(crate) const FANOUT: usize = 64;
+const FANOUT: usize = 64;
 
 /// Bytes written, and flushes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -198,9 +198,11 @@ impl Store {
         leaves.filter(|(_, keys)| keys.contains(&true)).map(|(leaf, _)| leaf).collect()
     }
 
-    /// A leaf below a branch, the root or the table, counted from the first branch.
-    pub(crate) fn a_leaf_below(&self, branch: usize) -> usize {
-        (branch * FANOUT).min(self.config.leaves() - 1)
+    /// The leaf that a node is, or one below it: a branch is written anew with any of its leaves.
+    pub(crate) fn leaf_of(&self, node: usize) -> usize {
+        let leaf = node - self.config.keys;
+        leaf.checked_sub(self.config.leaves())
+            .map_or(leaf, |branch| (branch * FANOUT).min(self.config.leaves() - 1))
     }
 
     fn has_keys(&self, leaf: usize) -> bool {
@@ -209,7 +211,7 @@ impl Store {
     }
 
     /// The nodes that a step writes and those that it drops, when these leaves change.
-    fn nodes(&self, leaves: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    pub(crate) fn nodes(&self, leaves: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let (first, branches) = (self.config.keys, self.config.keys + self.config.leaves());
         let (keep, gone): (Vec<_>, Vec<_>) = leaves.iter().copied().partition(|leaf| self.has_keys(*leaf));
         let mut new: Vec<usize> = keep.into_iter().map(|leaf| first + leaf).collect();
@@ -226,7 +228,7 @@ impl Store {
     }
 
     /// Free segments that a step over these leaves opens.
-    fn step_needs(&self, leaves: &[usize]) -> usize {
+    pub(crate) fn step_needs(&self, leaves: &[usize]) -> usize {
         let lens = self.nodes(leaves).0.into_iter().map(|node| self.item_len(node));
         self.segments.needs(Stream::Index, lens)
     }
@@ -324,15 +326,5 @@ impl Store {
     /// Whether flips alone can free anything.
     pub(crate) fn holds(&self) -> bool {
         self.tail_start != self.tails[1] || self.dead.iter().any(|dead| !dead.is_empty())
-    }
-
-    pub(crate) fn debug(&self) {
-        let mut h = std::collections::BTreeMap::new();
-        for it in &self.segments.all {
-            let e = h.entry((it.stream.map(|s| s as usize), it.in_tail(self.tail()), it.held > 0, it.live * 10 / self.segments.len)).or_insert(0);
-            *e += 1;
-        }
-        eprintln!("free {} ripe {} holds {} delta {} round {:?} log {} live {} of {} tail {} {:?}", self.segments.free(), self.ripe(), self.holds(), self.delta_count, self.round.as_ref().map(|r| r.leaves.len()), self.log_len, self.live(), self.segments.all.len()*self.segments.len, self.tail_start, self.tails);
-        eprintln!("{h:?}");
     }
 }
