@@ -94,7 +94,6 @@ impl Store {
     fn gain(&mut self) -> bool {
         if self.ripe() > 0 {
             self.flip();
-            self.written.empty_flips += 1;
             return true;
         }
         let victims = self.victims();
@@ -109,7 +108,6 @@ impl Store {
         }
         if self.holds() {
             self.flip();
-            self.written.empty_flips += 1;
             return true;
         }
         false
@@ -135,11 +133,13 @@ impl Store {
     /// The same for the rest of the round, or a whole one, with the cleaning of what it unlocks.
     fn round_price(&self) -> usize {
         let tail = self.round.as_ref().map_or(self.segments.order, |round| round.tail);
-        let unlocked = self.segments.all.iter().filter(|it| it.in_tail(self.tail()) && !it.in_tail(tail));
+        let unlocked =
+            self.segments.all.iter().filter(|it| it.in_tail(self.tail()) && !it.in_tail(tail));
         let (count, live) = unlocked.fold((0, 0), |(count, live), it| (count + 1, live + it.live));
         let cost = live + self.moves_len(live / self.config.record_len());
         let gain = (count * self.segments.len).saturating_sub(cost);
-        let leaves = self.round.as_ref().map_or_else(|| self.changed_leaves(), |it| it.leaves.clone().into()).len();
+        let leaves =
+            self.round.as_ref().map_or_else(|| self.changed_leaves().len(), |it| it.leaves.len());
         (1000 * (cost + leaves * NODE_LEN)).checked_div(gain).unwrap_or(usize::MAX)
     }
 
@@ -231,7 +231,6 @@ impl Store {
         } else {
             self.relocate(victims)?;
         }
-        self.written.victims += victims.segments.len();
         self.segments.release(self.tail());
         Ok(())
     }

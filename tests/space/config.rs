@@ -63,51 +63,55 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// 100,000 keys of 24 bytes with values of 400, at host defaults, on `percent` of what they take.
-    pub(crate) fn host(percent: usize) -> Self {
-        let mut config = Self {
-            keys: 100_000,
+    /// Keys of 24 bytes with values of 400, at a host's defaults and under the chosen policy, on
+    /// `percent` of what they take. The tail is at most a quarter of the device.
+    pub(crate) fn host(keys: usize, percent: usize) -> Self {
+        Self {
+            keys,
             value_len: 400,
             inline: false,
             keys_per_leaf: 64,
             block: 4096,
             device: 0,
-            batch: 1000,
+            batch: keys.div_ceil(100),
             delta_entries: 64 << 10,
             tail_bytes: 16 << 20,
             step_leaves: 256,
             retention: Retention::BothSlots,
             victim: Victim::Greedy,
-            survivors: Survivors::Apart,
-            together: 1,
+            survivors: Survivors::Chain,
+            together: 4,
             low_permille: 0,
             reserve: 12,
             freeze_percent: 89,
             leaves_a_change: 8,
             move_len: 44,
             worth: 8,
-        };
-        config.device = config.live() * percent / 100;
-        config
+        }
+        .on(percent)
     }
 
     /// The same with values of 100 bytes in the leaves.
-    pub(crate) fn inline(percent: usize) -> Self {
-        let mut config =
-            Self { value_len: 100, inline: true, keys_per_leaf: 20, ..Self::host(percent) };
-        config.device = config.live() * percent / 100;
-        config
+    pub(crate) fn inline(keys: usize, percent: usize) -> Self {
+        let host = Self::host(keys, percent);
+        Self { value_len: 100, inline: true, keys_per_leaf: 20, ..host }.on(percent)
     }
 
-    /// What a device of so many bytes holds, at most: single sets of 400 bytes.
+    /// As many single sets of 400 bytes as take `live` bytes on a device of `device`, as a guest.
     pub(crate) fn small(device: usize, block: usize, live: usize) -> Self {
-        let mut config = Self { device, block, batch: 1, keys: 1, step_leaves: 64, ..Self::host(100) };
-        (config.delta_entries, config.tail_bytes) = (8 << 10, 8 << 20);
+        let mut config = Self { block, batch: 1, keys: 1, ..Self::host(100, 100) };
+        (config.delta_entries, config.step_leaves) = (8 << 10, 64);
+        (config.device, config.tail_bytes) = (device, (8 << 20).min(device / 4));
         while config.live() <= live {
             config.keys += 1;
         }
         config.keys -= 1;
         config
+    }
+
+    fn on(self, percent: usize) -> Self {
+        let device = self.live() * percent / 100;
+        Self { device, tail_bytes: self.tail_bytes.min(device / 4), ..self }
     }
 
     pub(crate) fn record_len(&self) -> usize {

@@ -17,9 +17,6 @@ pub(crate) struct Written {
     pub(crate) nodes: usize,
     pub(crate) slots: usize,
     pub(crate) flushes: usize,
-    pub(crate) empty_flips: usize,
-    pub(crate) rounds: usize,
-    pub(crate) victims: usize,
 }
 
 impl Written {
@@ -32,9 +29,6 @@ impl Written {
             nodes: self.nodes - before.nodes,
             slots: self.slots - before.slots,
             flushes: self.flushes - before.flushes,
-            empty_flips: self.empty_flips - before.empty_flips,
-            rounds: self.rounds - before.rounds,
-            victims: self.victims - before.victims,
         }
     }
 
@@ -115,10 +109,6 @@ impl Store {
         }
     }
 
-    pub(crate) fn live(&self) -> usize {
-        self.segments.all.iter().map(|segment| segment.live).sum()
-    }
-
     /// Lays out records of `len` bytes: how many stand in each frame, and whether it opens a segment.
     fn frames(&self, count: usize, len: usize) -> Vec<(usize, bool)> {
         let (mut rest, mut left) = (self.segments.rest(Stream::Chain), count);
@@ -141,7 +131,12 @@ impl Store {
     }
 
     /// Appends a group of records to the chain. Those of `items` live there then. Returns its bytes.
-    pub(crate) fn append(&mut self, items: &[usize], count: usize, len: usize) -> Result<usize, Full> {
+    pub(crate) fn append(
+        &mut self,
+        items: &[usize],
+        count: usize,
+        len: usize,
+    ) -> Result<usize, Full> {
         let (mut total, mut at) = (0, 0);
         for (taken, rolls) in self.frames(count, len) {
             if rolls {
@@ -186,10 +181,10 @@ impl Store {
 
     pub(crate) fn freeze(&mut self) {
         assert!(self.round.is_none(), "one round at a time");
-        self.round = Some(Round { leaves: self.changed_leaves().into(), tail: self.segments.order });
+        self.round =
+            Some(Round { leaves: self.changed_leaves().into(), tail: self.segments.order });
         self.delta.fill(false);
         (self.delta_count, self.log_len) = (0, 0);
-        self.written.rounds += 1;
     }
 
     /// The leaves that the delta changes, in order.
@@ -213,7 +208,8 @@ impl Store {
     /// The nodes that a step writes and those that it drops, when these leaves change.
     pub(crate) fn nodes(&self, leaves: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let (first, branches) = (self.config.keys, self.config.keys + self.config.leaves());
-        let (keep, gone): (Vec<_>, Vec<_>) = leaves.iter().copied().partition(|leaf| self.has_keys(*leaf));
+        let (keep, gone): (Vec<_>, Vec<_>) =
+            leaves.iter().copied().partition(|leaf| self.has_keys(*leaf));
         let mut new: Vec<usize> = keep.into_iter().map(|leaf| first + leaf).collect();
         let above: BTreeSet<usize> = leaves.iter().map(|leaf| branches + leaf / FANOUT).collect();
         let root = self.segments.places.len() - 2;
@@ -235,7 +231,8 @@ impl Store {
 
     /// Free segments that a step over one leaf opens at most: what is kept for evacuating nodes.
     pub(crate) fn least_step(&self) -> usize {
-        let nodes = 2 + usize::from(self.config.leaves() > 1) + usize::from(self.config.leaves() > FANOUT);
+        let nodes =
+            2 + usize::from(self.config.leaves() > 1) + usize::from(self.config.leaves() > FANOUT);
         (nodes * NODE_LEN).div_ceil(self.segments.len)
     }
 
