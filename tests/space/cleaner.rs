@@ -3,7 +3,7 @@
 //! Invariant: what is begun leaves room for what must follow. A round leaves segments for evacuating
 //! nodes, and nothing is cleaned that would not free more than it takes.
 
-use crate::config::{HEADER_LEN, NODE_LEN, Survivors, Victim};
+use crate::config::{HEADER_LEN, Survivors, Victim};
 use crate::segments::{Full, Segment, Stream};
 use crate::store::Store;
 
@@ -97,13 +97,7 @@ impl Store {
             return true;
         }
         let victims = self.victims();
-        let worth = 1000 * self.config.worth;
-        let price = victims.as_ref().map_or(usize::MAX, |victims| self.price(victims));
-        if (price <= worth && self.clean(victims.as_ref()).is_ok())
-            || (self.round_price() <= worth && self.go_on())
-            || self.clean(victims.as_ref()).is_ok()
-            || self.go_on()
-        {
+        if self.clean(victims.as_ref()).is_ok() || self.go_on() {
             return true;
         }
         if self.holds() {
@@ -128,19 +122,6 @@ impl Store {
             0 => usize::MAX,
             gain => 1000 * victims.cost / gain,
         }
-    }
-
-    /// The same for the rest of the round, or a whole one, with the cleaning of what it unlocks.
-    fn round_price(&self) -> usize {
-        let tail = self.round.as_ref().map_or(self.segments.order, |round| round.tail);
-        let unlocked =
-            self.segments.all.iter().filter(|it| it.in_tail(self.tail()) && !it.in_tail(tail));
-        let (count, live) = unlocked.fold((0, 0), |(count, live), it| (count + 1, live + it.live));
-        let cost = live + self.moves_len(live / self.config.record_len());
-        let gain = (count * self.segments.len).saturating_sub(cost);
-        let leaves =
-            self.round.as_ref().map_or_else(|| self.changed_leaves().len(), |it| it.leaves.len());
-        (1000 * (cost + leaves * NODE_LEN)).checked_div(gain).unwrap_or(usize::MAX)
     }
 
     /// The segments to be cleaned next, if cleaning them gains anything.
@@ -258,7 +239,9 @@ impl Store {
             self.written.moves += self.append(&[], items.len(), self.config.move_len)?;
             self.written.flushes += 2;
         }
-        items.iter().for_each(|&item| self.change(item));
+        for item in items {
+            self.change(item);
+        }
         Ok(())
     }
 

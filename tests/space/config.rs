@@ -57,9 +57,8 @@ pub(crate) struct Config {
     /// The share of `tail_bytes` at which the delta is frozen, and leaves that a change pays for.
     pub(crate) freeze_percent: usize,
     pub(crate) leaves_a_change: usize,
+    /// Bytes of a record that tells of a move.
     pub(crate) move_len: usize,
-    /// Bytes that cleaning, or a round, may write for each that it gains, while there is another way.
-    pub(crate) worth: usize,
 }
 
 impl Config {
@@ -86,7 +85,6 @@ impl Config {
             freeze_percent: 89,
             leaves_a_change: 8,
             move_len: 44,
-            worth: 8,
         }
         .on(percent)
     }
@@ -97,16 +95,20 @@ impl Config {
         Self { value_len: 100, inline: true, keys_per_leaf: 20, ..host }.on(percent)
     }
 
-    /// As many single sets of 400 bytes as take `live` bytes on a device of `device`, as a guest.
-    pub(crate) fn small(device: usize, block: usize, live: usize) -> Self {
-        let mut config = Self { block, batch: 1, keys: 1, ..Self::host(100, 100) };
-        (config.delta_entries, config.step_leaves) = (8 << 10, 64);
-        (config.device, config.tail_bytes) = (device, (8 << 20).min(device / 4));
-        while config.live() <= live {
-            config.keys += 1;
-        }
-        config.keys -= 1;
-        config
+    /// So many single sets of 400 bytes on a device of `device`, as a guest.
+    pub(crate) fn small(device: usize, block: usize, keys: usize) -> Self {
+        let (delta_entries, step_leaves, tail_bytes) = (8 << 10, 64, (8 << 20).min(device / 4));
+        let host = Self { keys, batch: 1, block, device, ..Self::host(100, 100) };
+        let reserve = 12.min(3 + host.segments() / 8);
+        Self { delta_entries, tail_bytes, step_leaves, reserve, ..host }
+    }
+
+    /// What of its segments a store may fill: the tree counts twice, since a round writes it anew
+    /// while both slots name the old one.
+    pub(crate) fn admits(&self) -> bool {
+        let spare = self.segments().saturating_sub(self.reserve + 4);
+        let counted = self.live() + self.leaves() * NODE_LEN;
+        counted <= spare * self.segment_len() * 95 / 100
     }
 
     fn on(self, percent: usize) -> Self {

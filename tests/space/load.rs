@@ -15,7 +15,7 @@ pub(crate) enum Skew {
 pub(crate) struct Load {
     random: Random,
     skew: Skew,
-    /// How much the keys up to each rank weigh, of 2⁵³.
+    /// The share of writes that go to each rank and those before it.
     weights: Vec<f64>,
     /// The key of each rank: those that are written often lie anywhere.
     keys: Vec<usize>,
@@ -62,6 +62,8 @@ fn zipf(keys: usize) -> Vec<f64> {
             sum
         })
         .collect();
-    weights.iter_mut().for_each(|weight| *weight /= sum);
+    for weight in &mut weights {
+        *weight /= sum;
+    }
     weights
 }

@@ -118,7 +118,7 @@ impl Segments {
         assert!(self.all[open].used <= self.len, "a segment is too short");
     }
 
-    /// `item` lies in the open segment from now on. Its old place, if it had one, is returned.
+    /// `item` lies in the open segment from now on.
     pub(crate) fn put(&mut self, stream: Stream, item: usize, len: usize, written: usize) {
         let open = self.open[stream as usize].expect("an open segment");
         let segment = &mut self.all[open];

@@ -248,7 +248,7 @@ impl Store {
             return Err(Full);
         }
         let (new, gone) = self.nodes(leaves);
-        leaves.iter().for_each(|leaf| _ = self.unborn.remove(leaf));
+        self.unborn.retain(|leaf| !leaves.contains(leaf));
         for &node in new.iter().chain(&gone) {
             let len = self.item_len(node);
             if let Some(segment) = self.segments.kill(node, len) {

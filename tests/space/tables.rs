@@ -12,7 +12,7 @@ const KEYS: usize = 100_000;
 /// A change of the policy.
 type Variant = fn(Config) -> Config;
 
-const POLICIES: [(&str, Variant); 20] = [
+const POLICIES: [(&str, Variant); 17] = [
     ("**as chosen**", |it| it),
     ("survivors apart, moves of 44 bytes", |it| Config { survivors: Survivors::Apart, ..it }),
     ("survivors apart, moves of 78 bytes", |it| Config {
@@ -23,9 +23,6 @@ const POLICIES: [(&str, Variant); 20] = [
     ("victims by cost-benefit", |it| Config { victim: Victim::CostBenefit, ..it }),
     ("survivors fill 1 segment", |it| Config { together: 1, ..it }),
     ("survivors fill 2 segments", |it| Config { together: 2, ..it }),
-    ("worth: 4 for 1", |it| Config { worth: 4, ..it }),
-    ("worth: 16 for 1", |it| Config { worth: 16, ..it }),
-    ("worth: whatever it costs", |it| Config { worth: 1 << 32, ..it }),
     ("clean below 6 % free", |it| Config { low_permille: 60, ..it }),
     ("clean below 10 % free", |it| Config { low_permille: 100, ..it }),
     ("freeze at 1/2 of the tail", |it| Config { freeze_percent: 50, leaves_a_change: 2, ..it }),
@@ -50,9 +47,11 @@ fn total(outcome: Option<Outcome>) -> String {
 /// Bytes written for one of the user's, under each policy.
 pub(crate) fn policies() {
     print!("| policy |");
-    PERCENTS.iter().for_each(|percent| {
-        SKEWS.iter().for_each(|(name, _)| print!(" {} × {name} |", *percent as f64 / 100.0));
-    });
+    for percent in PERCENTS {
+        for (name, _) in SKEWS {
+            print!(" {} × {name} |", percent as f64 / 100.0);
+        }
+    }
     println!("\n| --- |{}", " ---: |".repeat(9));
     for (name, variant) in POLICIES {
         print!("| {name} |");
@@ -104,34 +103,51 @@ fn cost(name: &str, config: Config, skew: Skew, percent: usize) {
     );
 }
 
-/// How full a small device can be, at most, and what that costs: single sets of 400 bytes.
+/// What small devices hold by the rule of admission, and at most: single sets of 400 bytes, filled,
+/// overwritten and emptied again and again.
 pub(crate) fn small() {
     println!(
-        "| device | block | segments | reserve | most live | then written × | at half of it × |"
+        "| device | block | segments | reserve | admitted | × | 3/4 of it × | 1/2 of it × | most |"
     );
-    println!("|{}", " ---: |".repeat(7));
-    for (device, block) in [(64, 4096), (64, 512), (1024, 4096), (1024, 512), (16384, 4096)] {
-        for reserve in [2, 3, 4, 5, 6, 8] {
-            full(device << 10, block, reserve);
+    println!("|{}", " ---: |".repeat(9));
+    for kib in [64, 128, 256, 512, 1024, 16384] {
+        for block in [512, 4096] {
+            device(kib << 10, block);
         }
     }
 }
 
-fn full(device: usize, block: usize, reserve: usize) {
-    let at = |percent| Config { reserve, ..Config::small(device, block, device * percent / 100) };
-    let run = |percent| refill(at(percent), 5, 3).ok();
-    let written = |percent| {
-        run(percent).map_or("stuck".into(), |it| {
+fn device(device: usize, block: usize) {
+    let at = |keys| Config::small(device, block, keys);
+    let run = |keys| refill(at(keys), 10, 3).ok();
+    let written = |keys| {
+        run(keys).map_or("stuck".into(), |it| {
             format!("{:.1}", (it.log + it.upkeep()) as f64 / it.user as f64)
         })
     };
-    let most = (5..95).rev().find(|percent| at(*percent).keys > 0 && run(*percent).is_some());
-    let count = at(50).segments();
-    print!("| {} KiB | {block} | {count} | {reserve} |", device >> 10);
-    match most {
-        Some(most) => {
-            println!(" {most} % | {} | {} |", written(most), written(most / 2));
-        }
-        None => println!(" none | | |"),
+    let admitted = admitted(device, block);
+    let live = |keys| 100 * at(keys).live() / device;
+    let config = at(admitted);
+    let most =
+        (0..).map(|part| admitted + admitted * part / 40).take_while(|keys| run(*keys).is_some());
+    println!(
+        "| {} KiB | {block} | {} | {} | {admitted} keys, {} % | {} | {} | {} | {} % |",
+        device >> 10,
+        config.segments(),
+        config.reserve,
+        live(admitted),
+        written(admitted),
+        written(admitted * 3 / 4),
+        written(admitted / 2),
+        most.last().map_or(0, live),
+    );
+}
+
+/// How many keys the rule of admission lets in.
+pub(crate) fn admitted(device: usize, block: usize) -> usize {
+    let mut keys = 0;
+    while Config::small(device, block, keys + 1).admits() {
+        keys += 1;
     }
+    keys
 }
