@@ -104,6 +104,15 @@ impl Log {
         plan::record_len_max(&self.superblock().layout).saturating_sub(fixed)
     }
 
+    /// Refuses a value that no record of such a key can hold, before anything is made of it.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub(crate) fn check_value_len(&self, key_len: usize, size: u64) -> Result<(), Error> {
+        let limit = self.value_len_max(key_len);
+        if size > limit { Err(Error::TooLarge { size, limit }) } else { Ok(()) }
+    }
+
     /// Whether there is room for the operations; how many segments they open.
     ///
     /// # Errors
