@@ -5,23 +5,32 @@ use super::life::{Origin, sector_len};
 use super::oracle::{Expected, State, Verdict};
 use crate::TestClock;
 use crate::disk::{Event, Fate, SimDisk};
-use nerite::{BlockDevice, Error, OpenOptions, Store};
+use nerite::{BlockDevice, Error, OpenOptions, Part, Store};
 use std::sync::Arc;
 
-/// Opens what a crash has left twice, for reading and for writing: both find one expected state, and
-/// neither writes.
+/// Opens what a crash has left twice, for reading and for writing: both find one expected state, all
+/// of it whole, and neither writes.
 pub(super) fn judge(bytes: &[u8], expected: &Expected) -> Result<(), Failure> {
     let disk = SimDisk::from_bytes(sector_len(), bytes.to_vec());
     disk.record();
-    let first = open(&disk, OpenOptions::new(1).read_only(true), expected)?;
-    let second = open(&disk, OpenOptions::new(2), expected)?;
+    let (_, first) = open(&disk, OpenOptions::new(1).read_only(true), expected)?;
+    let (store, second) = open(&disk, OpenOptions::new(2), expected)?;
     if !Arc::ptr_eq(&first, &second) {
         return Err(Failure::new("the second opening finds another state than the first"));
     }
     if disk.take_trace().iter().any(|event| matches!(event, Event::Write(_))) {
         return Err(Failure::new("opening wrote to the disk"));
     }
-    Ok(())
+    verify(&store)
+}
+
+/// All that the store names is whole, and counted right. (A crash can tear a copy of the superblock.)
+fn verify<D: BlockDevice>(store: &Store<D>) -> Result<(), Failure> {
+    let found = store.verify().map_err(|error| Failure::new(format!("verify: {error}")))?;
+    match found.iter().find(|corruption| corruption.part != Part::Superblock) {
+        Some(corruption) => Err(Failure::new(format!("verify finds a {corruption}"))),
+        None => Ok(()),
+    }
 }
 
 /// One sector has rotted on a disk on which nothing was pending. Where the superblock has two copies
@@ -50,9 +59,9 @@ fn open<D: BlockDevice>(
     device: D,
     options: OpenOptions,
     expected: &Expected,
-) -> Result<Arc<State>, Verdict> {
+) -> Result<(Store<D>, Arc<State>), Verdict> {
     match Store::open(device, TestClock::new(0), options) {
-        Ok(store) => expected.judge(&store),
+        Ok(store) => expected.judge(&store).map(|state| (store, state)),
         Err(error @ Error::Corrupt(_)) => Err(Verdict::Corrupt(error)),
         Err(error) => Err(Failure::new(format!("open: {error}")).into()),
     }

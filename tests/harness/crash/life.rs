@@ -4,7 +4,7 @@
 use super::failure::Failure;
 use super::oracle::{Expected, State};
 use super::script::{Shape, Step};
-use crate::disk::{Event, Monitor, SECTOR, SimDisk};
+use crate::disk::{Event, Monitor, SECTOR, SimDisk, Strike};
 use crate::write::Write;
 use crate::{Fate, Model, Random, TestClock};
 use nerite::{CreateOptions, Error, Store};
@@ -77,6 +77,8 @@ struct Living {
     opens: u64,
     /// A write or flush has failed since the store was opened.
     failed: bool,
+    /// The store has acknowledged something since it was opened: `close` must seal that.
+    mounted: bool,
     expected: Expected,
 }
 
@@ -97,6 +99,7 @@ pub(super) fn live(origin: Origin, disk: &Disk, steps: &[Step]) -> Result<Vec<La
         store: None,
         opens: 0,
         failed: false,
+        mounted: false,
         expected: disk.known.expected.clone(),
     };
     living.open()?;
@@ -112,11 +115,14 @@ fn writes(event: &Event) -> bool {
 
 /// Where the events wrote, in bytes on the disk.
 pub(super) fn sectors(events: &[Event]) -> Vec<usize> {
-    let written = events.iter().flat_map(|event| match event {
-        Event::Write(sectors) => &sectors[..],
-        Event::Flush | Event::Lost => &[],
-    });
-    written.map(|(offset, _)| *offset).collect()
+    events.iter().flat_map(written).collect()
+}
+
+fn written(event: &Event) -> Vec<usize> {
+    match event {
+        Event::Write(sectors) => sectors.iter().map(|(offset, _)| *offset).collect(),
+        Event::Flush | Event::Lost => Vec::new(),
+    }
 }
 
 /// What a call has led to.
@@ -160,19 +166,26 @@ impl Living {
         Ok(Known { expected: self.expected.clone(), monitor })
     }
 
-    /// Calls the store, and the model if the store did not refuse for want of room.
-    fn write(&self, write: &Write) -> Result<Answer, Failure> {
+    /// Calls the store, and the model if the store did not refuse.
+    fn write(&mut self, write: &Write) -> Result<Answer, Failure> {
         let Some(store) = &self.store else { return Ok(Answer::Refused) };
         let answer = write.run(store);
+        let struck = self.disk.take_struck();
+        if let Err(error) = &answer
+            && !self.has_cause(write, error, &struck)
+        {
+            return Err(Failure::new(format!("{write}: {error}, without a cause")));
+        }
+        self.failed |= struck.iter().any(|strike| strike.is_of_writing());
         if matches!(answer, Err(Error::NoSpace { .. } | Error::TooLarge { .. } | Error::Poisoned)) {
             return Ok(Answer::Refused);
         }
         let expected = write.run(&self.model);
         let state = || State::new(self.model.contents());
         match (answer, expected) {
-            (Ok(()), Ok(())) if self.failed => Err(Failure::new(format!(
-                "{write} was acknowledged though a write had failed before"
-            ))),
+            (Ok(()), Ok(())) if self.failed => {
+                Err(Failure::new(format!("{write} was acknowledged though a write has failed")))
+            }
             (Ok(()), Ok(())) => Ok(Answer::Acknowledged(state())),
             (Err(Error::Device(_)), _) => Ok(Answer::Failed(state())),
             (Err(told), Err(expected)) if format!("{told:?}") == format!("{expected:?}") => {
@@ -184,6 +197,28 @@ impl Living {
         }
     }
 
+    /// Whether the store may answer so: the disk has failed, or there is no room.
+    fn has_cause(&self, write: &Write, error: &Error, struck: &[Strike]) -> bool {
+        let removes = matches!(write, Write::Remove(_));
+        match error {
+            Error::Device(_) => !struck.is_empty(),
+            Error::Poisoned => self.failed,
+            Error::NoSpace { needed, free } => needed > free && !(removes && self.has_reserve()),
+            Error::TooLarge { size, limit } => size > limit && !removes,
+            _ => true,
+        }
+    }
+
+    /// Whether a whole segment is left for what only removes: more than the ends of the open segments
+    /// of the chain and of the index.
+    fn has_reserve(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| {
+            let (info, stat) = (store.info(), store.stat());
+            let all = info.segment_size * u64::from(info.segment_count);
+            all.saturating_sub(stat.used_bytes) >= 2 * info.segment_size
+        })
+    }
+
     /// Takes note of what a call has led to.
     fn note(
         &mut self,
@@ -191,28 +226,27 @@ impl Living {
         events: &[Event],
         during: &mut Expected,
     ) -> Result<(), Failure> {
-        let sectors = sectors(events);
+        let group = self.group(events);
         match answer {
             Answer::Acknowledged(state) => {
-                during.issue(Arc::clone(&state), sectors.clone());
-                if !sectors.is_empty() {
+                during.issue(Arc::clone(&state), group.clone());
+                if !group.is_empty() {
+                    self.mounted = true;
                     self.disk.acknowledge();
-                    self.expected.issue(Arc::clone(&state), sectors);
+                    self.expected.issue(Arc::clone(&state), group);
                 }
                 self.expected.settle(state);
             }
-            Answer::Failed(_) if events.is_empty() => {
-                // A read has failed: that is no more than no answer.
-                self.model.restore(self.expected.acknowledged().contents.clone());
-                self.disk.heal();
-            }
             Answer::Failed(state) => {
-                self.failed = true;
                 self.disk.heal();
                 self.disk.disclaim();
-                during.issue(Arc::clone(&state), sectors.clone());
-                self.shows_what_is_acknowledged()?;
-                self.expected.issue(state, sectors);
+                self.model.restore(self.expected.acknowledged().contents.clone());
+                // If it was a read that failed, that is no more than no answer.
+                if self.failed {
+                    during.issue(Arc::clone(&state), group.clone());
+                    self.shows_what_is_acknowledged()?;
+                    self.expected.issue(state, group);
+                }
             }
             Answer::Refused if events.is_empty() => {}
             Answer::Refused => {
@@ -220,6 +254,13 @@ impl Living {
             }
         }
         Ok(())
+    }
+
+    /// Where the events wrote the frames of a commit: they come last.
+    fn group(&self, events: &[Event]) -> Vec<usize> {
+        let log = self.origin.shape.superblocks_len();
+        let mut written = events.iter().rev().map(written);
+        written.find(|sectors| sectors.iter().any(|&offset| offset >= log)).unwrap_or_default()
     }
 
     /// What failed is not shown.
@@ -233,10 +274,20 @@ impl Living {
     fn close(&mut self) -> Result<Vec<Event>, Failure> {
         let closed = self.store.take().map_or(Ok(()), |store| store.close().map(|_| ()));
         let mut events = self.disk.take_trace();
+        let struck = self.disk.take_struck();
+        let fails = self.failed || struck.iter().any(|strike| strike.is_of_writing());
         match closed {
-            Ok(()) if events.iter().any(writes) => self.expected.seal(),
-            Ok(()) | Err(Error::Device(_) | Error::Poisoned) => {}
-            Err(error) => return Err(Failure::new(format!("close: {error}"))),
+            Ok(()) if fails => {
+                return Err(Failure::new("close is content though a write has failed"));
+            }
+            Ok(()) if self.mounted => self.expected.seal(),
+            Ok(()) if events.iter().any(writes) => {
+                return Err(Failure::new("close wrote though nothing was to be sealed"));
+            }
+            Ok(()) => {}
+            Err(Error::Device(_)) if !struck.is_empty() => {}
+            Err(Error::Poisoned) if self.failed => {}
+            Err(error) => return Err(Failure::new(format!("close: {error}, without a cause"))),
         }
         self.open()?;
         events.extend(self.disk.take_trace());
@@ -247,8 +298,8 @@ impl Living {
     fn open(&mut self) -> Result<(), Failure> {
         self.disk.drop_cache();
         let store = match self.try_open() {
-            // A fault that was meant for a later call.
-            Err(Error::Device(_)) => {
+            // A fault that was meant for it, or for a later call.
+            Err(Error::Device(_)) if !self.disk.take_struck().is_empty() => {
                 self.disk.heal();
                 self.disk.drop_cache();
                 self.try_open()
@@ -257,10 +308,11 @@ impl Living {
         };
         let store = store.map_err(|error| Failure::new(format!("open: {error}")))?;
         self.disk.heal();
+        drop(self.disk.take_struck());
         let state = self.expected.judge(&store)?;
         self.model.restore(state.contents.clone());
         self.expected.settle(state);
-        self.failed = false;
+        (self.failed, self.mounted) = (false, false);
         self.store = Some(store);
         Ok(())
     }

@@ -88,6 +88,9 @@ impl Workload {
     pub(super) fn after_crash(&mut self, under_way: Option<&Step>, held: Contents) -> Vec<Step> {
         self.model.restore(held);
         let mut steps = Vec::new();
+        if self.faults && self.random.one_in(4) {
+            self.open(&mut steps);
+        }
         match under_way {
             Some(Step::Write(write)) if !self.random.one_in(3) => {
                 let again = self.again(write);
@@ -119,12 +122,15 @@ impl Workload {
         let roll = self.random.below(100);
         if self.faults && self.random.one_in(8) {
             let fault = self.fault();
-            let write = self.write(removes, renames, parts);
             steps.push(Step::Fault(fault));
-            self.call(write, steps);
-            steps.push(Step::Open);
+            // A store that has failed once stays poisoned.
+            for _ in 0..1 + self.random.below(3) {
+                let write = self.write(removes, renames, parts);
+                self.call(write, steps);
+            }
+            self.open(steps);
         } else if roll < opens {
-            steps.push(if self.random.one_in(3) { Step::Close } else { Step::Open });
+            self.open(steps);
         } else {
             let write = self.write(removes, renames, parts);
             // The first commit of a mount is not like others, and a group not like one frame.
@@ -133,6 +139,18 @@ impl Workload {
             }
             self.call(write, steps);
         }
+    }
+
+    /// Opens the store again. Recovery must bear a read that fails, sealing anything.
+    fn open(&mut self, steps: &mut Vec<Step>) {
+        let open = if self.random.one_in(3) { Step::Close } else { Step::Open };
+        if self.faults && self.random.one_in(2) {
+            let read =
+                Fault { after: self.random.below(13) as u64, ..Fault::next(Strike::ReadFails) };
+            let fault = if open == Step::Close { self.fault() } else { read };
+            steps.push(Step::Fault(fault));
+        }
+        steps.push(open);
     }
 
     /// Adds the call. What it leads to is right unless a disk fails or is full.

@@ -49,6 +49,12 @@ pub(super) enum Request {
 }
 
 impl Strike {
+    /// Whether what a store has written may be lost by it.
+    #[must_use]
+    pub const fn is_of_writing(self) -> bool {
+        !matches!(self.hits(), Request::Read)
+    }
+
     const fn hits(self) -> Request {
         match self {
             Self::ReadFails => Request::Read,

@@ -36,6 +36,8 @@ struct State {
     live: Vec<u8>,
     medium: Medium,
     plan: Plan,
+    /// What has struck since the last look.
+    struck: Vec<Strike>,
     trace: Option<Vec<Event>>,
     monitor: Option<Monitor>,
     end: Option<(usize, Beyond)>,
@@ -55,8 +57,9 @@ impl SimDisk {
         let geometry = Geometry::new(block_size, block_count);
         assert_eq!(geometry.size(), bytes.len() as u64, "whole blocks of {block_size} bytes");
         let (live, medium) = (bytes.clone(), Medium::new(bytes));
-        let (plan, trace, monitor, end) = (Plan::default(), None, None, None);
-        let state = State { live, medium, plan, trace, monitor, end };
+        let (plan, struck) = (Plan::default(), Vec::new());
+        let (trace, monitor, end) = (None, None, None);
+        let state = State { live, medium, plan, struck, trace, monitor, end };
         Self { geometry, state: Mutex::new(state) }
     }
 
@@ -75,6 +78,12 @@ impl SimDisk {
     /// Lets all requests to come work.
     pub fn heal(&self) {
         self.state().plan.clear();
+    }
+
+    /// Which faults have struck since the last look. Without one, a disk never fails.
+    #[must_use]
+    pub fn take_struck(&self) -> Vec<Strike> {
+        std::mem::take(&mut self.state().struck)
     }
 
     /// From now on the disk ends at this byte, though its geometry does not say so.
@@ -180,6 +189,13 @@ impl State {
         self.happen(Event::Write(sectors));
     }
 
+    /// Counts one request, tells what strikes it, and remembers that.
+    fn strike(&mut self, request: Request) -> Option<Strike> {
+        let strike = self.plan.strike(request);
+        self.struck.extend(strike);
+        strike
+    }
+
     fn happen(&mut self, event: Event) {
         self.medium.happen(&event);
         if let Some(trace) = &mut self.trace {
@@ -222,7 +238,7 @@ impl BlockDevice for SimDisk {
 
     fn read(&self, requests: &mut [ReadRequest<'_>]) -> Result<(), DeviceError> {
         let mut state = self.state();
-        if state.plan.strike(Request::Read).is_some() {
+        if state.strike(Request::Read).is_some() {
             return Err(failed(requests.first().map(|request| request.block)));
         }
         for request in requests {
@@ -251,7 +267,7 @@ impl BlockDevice for SimDisk {
             return Err(failed(block));
         }
         sectors.retain(|sector| beyond(sector).is_none());
-        let strike = state.plan.strike(Request::Write);
+        let strike = state.strike(Request::Write);
         let (sectors, fails) = State::astray(strike, sectors);
         state.write(sectors);
         if fails { Err(failed(block)) } else { Ok(()) }
@@ -259,7 +275,7 @@ impl BlockDevice for SimDisk {
 
     fn flush(&self) -> Result<(), DeviceError> {
         let mut state = self.state();
-        match state.plan.strike(Request::Flush) {
+        match state.strike(Request::Flush) {
             None => {
                 state.happen(Event::Flush);
                 return Ok(());

@@ -72,9 +72,11 @@ fn a_failed_read_reads_nothing_and_the_next_one_works() {
     buf.fill(9);
     let failed = disk.read(&mut [ReadRequest { block: 1, buf: &mut buf }]).unwrap_err();
     assert_eq!((failed.kind(), failed.block()), (DeviceErrorKind::Io, Some(1)));
+    assert_eq!(disk.take_struck(), [Strike::ReadFails]);
     assert_eq!(buf, [9; 1024]);
     disk.read(&mut [ReadRequest { block: 1, buf: &mut buf }]).unwrap();
     assert_eq!(buf, [0; 1024]);
+    assert_eq!(disk.take_struck(), [], "taken, and nothing struck again");
 }
 
 #[test]
