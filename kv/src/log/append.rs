@@ -36,12 +36,18 @@ pub(crate) struct Log {
     pub(crate) segments: Segments,
     /// The highest frame known durable.
     pub(super) durable: u64,
-    /// The epoch that the first frame of this mount starts.
-    pub(super) mount: Option<u64>,
-    /// Where the next frame may go, but for what a crash has left there of another one.
-    remains: Vec<Place>,
+    /// What the first frame of this mount must know; it is `None` from then on.
+    mount: Option<Mount>,
     /// A write or flush has failed, or is under way.
     pub(super) poisoned: bool,
+}
+
+#[derive(Debug)]
+struct Mount {
+    /// The epoch that the frame starts.
+    epoch: u64,
+    /// Where it may go, but for what a crash has left there of another one.
+    remains: Vec<Place>,
 }
 
 impl Log {
@@ -55,7 +61,8 @@ impl Log {
         remains: Vec<Place>,
     ) -> Self {
         let durable = point.number.saturating_sub(1);
-        Self { newest, point, segments, durable, mount: Some(epoch), remains, poisoned: false }
+        let mount = Some(Mount { epoch, remains });
+        Self { newest, point, segments, durable, mount, poisoned: false }
     }
 
     pub(crate) const fn newest(&self) -> &Newest {
@@ -149,7 +156,7 @@ impl Log {
         }
         let Encoder { point, changes, .. } = group;
         // Whatever ends the next calls early, a panic of the device too, leaves the log poisoned.
-        self.poisoned = true;
+        self.poisoned = !planted(Bug::NotPoisoned);
         self.destroy_remains(disk, &plan)?;
         if planted(Bug::TailRewrite) {
             self.rewrite_tail(disk)?;
@@ -168,16 +175,20 @@ impl Log {
         disk: &Disk<D>,
         plan: &[PlannedFrame],
     ) -> Result<(), Error> {
+        let Some(Mount { epoch, remains }) = &self.mount else { return Ok(()) };
         let layout = &self.superblock().layout;
         let planned = |place: &&Place| plan.iter().any(|planned| planned.place == **place);
-        let places = self.remains.iter().filter(planned);
+        let places = remains.iter().filter(planned);
         let places: Vec<_> = places.map(|place| layout.at(place.segment, place.block)).collect();
-        if places.is_empty() {
+        if places.is_empty() || planted(Bug::RemainsKept) {
             return Ok(());
         }
-        let epoch = self.mount.unwrap_or(self.point.epoch).to_le_bytes();
+        let epoch = epoch.to_le_bytes();
         let block = epoch.repeat(disk.geometry().block_size as usize / epoch.len());
         disk.write_many(places.into_iter().map(|at| (at, &block[..])))?;
+        if planted(Bug::RemainsUnflushed) {
+            return Ok(());
+        }
         disk.flush()
     }
 
@@ -203,7 +214,6 @@ impl Log {
         self.durable = point.number.saturating_sub(1);
         self.point = point;
         self.mount = None;
-        self.remains.clear();
     }
 }
 
@@ -263,7 +273,7 @@ impl Encoder<'_> {
     ) -> FrameHeader {
         let (log, point) = (self.log, &self.point);
         let superblock = log.superblock();
-        let new_epoch = log.mount.filter(|_| first);
+        let new_epoch = log.mount.as_ref().filter(|_| first).map(|mount| mount.epoch);
         let opens = planned.place.block == 0;
         FrameHeader {
             first,

@@ -46,7 +46,7 @@ impl Log {
     /// As [`checkpoint`](Self::checkpoint), without `NoSpace`.
     pub(crate) fn seal<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
         self.check()?;
-        if self.mount.is_some() {
+        if !self.has_mounted() {
             return Ok(());
         }
         let superblock = *self.superblock();
