@@ -3,11 +3,12 @@
 
 use super::failure::Failure;
 use super::oracle::{Expected, State};
-use super::script::{Shape, Step};
-use crate::disk::{Event, Monitor, SECTOR, SimDisk, Strike};
+use super::script::Step;
+use super::shape::{Oddity, Shape};
+use crate::disk::{Event, Monitor, SimDisk, Strike};
 use crate::write::Write;
 use crate::{Fate, Model, Random, TestClock};
-use nerite::{CreateOptions, Error, Store};
+use nerite::{CreateOptions, Error, Key, KvWrite, Store};
 use std::sync::Arc;
 
 /// What a disk may hold, and where it must not be written.
@@ -15,6 +16,10 @@ use std::sync::Arc;
 pub(super) struct Known {
     pub(super) expected: Expected,
     monitor: Monitor,
+    /// The next mount is so many mounts behind the last one that has acknowledged something.
+    idle: u64,
+    /// Of the last mount that has acknowledged something.
+    epoch: Option<u64>,
 }
 
 /// A disk between two lives.
@@ -25,21 +30,32 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// A new disk with an empty store.
+    /// A disk with an empty store.
     pub(super) fn formatted(shape: &Shape, seed: u64) -> Result<Self, Failure> {
-        let disk = SimDisk::new(sector_len(), shape.kib * 2);
-        let options = CreateOptions::new(seed).block_size(shape.block);
-        let made = Store::create(&disk, options);
-        made.map_err(|error| Failure::new(format!("create: {error}")))?;
-        let bytes = disk.crash(|_| Fate::New);
+        let disk = shape.disk(shape.blank(seed));
+        if shape.odd.has(Oddity::Dirty) {
+            make(&disk, shape, !seed)?;
+            leave_some(&disk, shape, seed).map_err(|error| Failure::new(error.to_string()))?;
+        }
+        make(&disk, shape, seed)?;
+        let bytes = shape.grown(disk.crash(|_| Fate::New));
         let monitor = Monitor::new(bytes.len(), shape.superblocks_len());
-        Ok(Self { bytes, known: Known { expected: Expected::empty(), monitor } })
+        let known = Known { expected: Expected::empty(), monitor, idle: 0, epoch: None };
+        Ok(Self { bytes, known })
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "512 fits")]
-pub(super) const fn sector_len() -> u32 {
-    SECTOR as u32
+fn make(disk: &SimDisk, shape: &Shape, seed: u64) -> Result<(), Failure> {
+    let options = CreateOptions::new(seed).block_size(shape.block);
+    let made = Store::create(&disk, options.force(shape.odd.has(Oddity::Dirty)));
+    made.map_err(|error| Failure::new(format!("create: {error}")))
+}
+
+/// Leaves frames of a store that was there before.
+fn leave_some(disk: &SimDisk, shape: &Shape, seed: u64) -> Result<(), Error> {
+    let store = Store::open(disk, TestClock::new(0), shape.options(seed))?;
+    let key = Key::new("old")?;
+    (0..8).try_for_each(|len| store.set(&key, &vec![7; len * 40]))
 }
 
 /// What one step did to the disk, and what may be there then.
@@ -75,6 +91,8 @@ struct Living {
     model: Model,
     store: Option<Store<Arc<SimDisk>>>,
     opens: u64,
+    idle: u64,
+    epoch: Option<u64>,
     /// A write or flush has failed since the store was opened.
     failed: bool,
     /// The store has acknowledged something since it was opened: `close` must seal that.
@@ -84,7 +102,7 @@ struct Living {
 
 /// Lets a store live on `disk`: opens it and takes the steps.
 pub(super) fn live(origin: Origin, disk: &Disk, steps: &[Step]) -> Result<Vec<Lapse>, Failure> {
-    let sim = SimDisk::from_bytes(sector_len(), disk.bytes.clone());
+    let sim = origin.shape.disk(disk.bytes.clone());
     sim.watch(disk.known.monitor.clone());
     sim.record();
     let clock = TestClock::new(0);
@@ -98,6 +116,8 @@ pub(super) fn live(origin: Origin, disk: &Disk, steps: &[Step]) -> Result<Vec<La
         clock,
         store: None,
         opens: 0,
+        idle: disk.known.idle,
+        epoch: disk.known.epoch,
         failed: false,
         mounted: false,
         expected: disk.known.expected.clone(),
@@ -149,7 +169,7 @@ impl Living {
             }
             Step::Open => {
                 self.store = None;
-                self.open()?;
+                self.open_again()?;
                 self.disk.take_trace()
             }
             Step::Close => self.close()?,
@@ -163,7 +183,12 @@ impl Living {
 
     fn known(&self) -> Result<Known, Failure> {
         let monitor = self.disk.monitor().ok_or_else(|| Failure::new("nothing is watched"))?;
-        Ok(Known { expected: self.expected.clone(), monitor })
+        let expected = self.expected.clone();
+        Ok(Known { expected, monitor, idle: self.next_idle(), epoch: self.epoch })
+    }
+
+    const fn next_idle(&self) -> u64 {
+        if self.mounted { 0 } else { self.idle + 1 }
     }
 
     /// Calls the store, and the model if the store did not refuse.
@@ -231,11 +256,12 @@ impl Living {
             Answer::Acknowledged(state) => {
                 during.issue(Arc::clone(&state), group.clone());
                 if !group.is_empty() {
+                    self.has_own_epoch()?;
                     self.mounted = true;
                     self.disk.acknowledge();
                     self.expected.issue(Arc::clone(&state), group);
                 }
-                self.expected.settle(state);
+                drop(self.expected.settle(state));
             }
             Answer::Failed(state) => {
                 self.disk.heal();
@@ -253,6 +279,17 @@ impl Living {
                 return Err(Failure::new("a call that was refused has written to the disk"));
             }
         }
+        Ok(())
+    }
+
+    /// A mount is told from the one before by its epoch, whatever seeds they are given.
+    fn has_own_epoch(&mut self) -> Result<(), Failure> {
+        let Some(store) = self.store.as_ref().filter(|_| !self.mounted) else { return Ok(()) };
+        let epoch = Some(store.info().epoch);
+        if epoch == self.epoch {
+            return Err(Failure::new("two mounts that follow each other have one epoch"));
+        }
+        self.epoch = epoch;
         Ok(())
     }
 
@@ -289,9 +326,14 @@ impl Living {
             Err(Error::Poisoned) if self.failed => {}
             Err(error) => return Err(Failure::new(format!("close: {error}, without a cause"))),
         }
-        self.open()?;
+        self.open_again()?;
         events.extend(self.disk.take_trace());
         Ok(events)
+    }
+
+    fn open_again(&mut self) -> Result<(), Failure> {
+        self.idle = self.next_idle();
+        self.open()
     }
 
     /// Opens the store as the next process would, and settles what it holds.
@@ -311,7 +353,7 @@ impl Living {
         drop(self.disk.take_struck());
         let state = self.expected.judge(&store)?;
         self.model.restore(state.contents.clone());
-        self.expected.settle(state);
+        self.disk.adopt(&self.expected.settle(state));
         (self.failed, self.mounted) = (false, false);
         self.store = Some(store);
         Ok(())
@@ -320,7 +362,28 @@ impl Living {
     fn try_open(&mut self) -> Result<Store<Arc<SimDisk>>, Error> {
         self.opens += 1;
         let Origin { seed, life, shape, .. } = self.origin;
-        let seed = Random::new(seed ^ life << 48 ^ self.opens << 32).next();
+        // What two mounts of one seed write at one place can't be told apart: seeds must be random.
+        let alike = shape.odd.has(Oddity::Alike);
+        let mount = if alike { self.idle } else { life << 48 ^ self.opens << 32 };
+        let seed = Random::new(seed ^ mount).next();
         Store::open(Arc::clone(&self.disk), self.clock.clone(), shape.options(seed))
     }
+}
+
+/// A store with two values for tests: its disk, and what its last step did.
+#[cfg(test)]
+pub(super) fn two_values() -> (Shape, Vec<u8>, Lapse) {
+    use super::shape::Oddities;
+    let odd = Oddities::NONE;
+    let shape = Shape { kib: 256, block: 512, clock_moves: true, small_deltas: false, odd };
+    let disk = Disk::formatted(&shape, 3).expect("a store");
+    let steps =
+        ["set /a 40t1", "set /b 40t2"].map(|text| Step::Write(text.parse().expect("a call")));
+    let lapses = live(Origin { shape, seed: 3, life: 0 }, &disk, &steps);
+    let mut lapses = lapses.expect("it lives");
+    let mut medium = crate::disk::Medium::new(disk.bytes);
+    for event in lapses.iter().flat_map(|lapse| &lapse.events) {
+        medium.happen(event);
+    }
+    (shape, medium.durable, lapses.pop().expect("two steps"))
 }

@@ -3,7 +3,8 @@
 //! Each seed draws its own shape, keys, sizes and habits first (a swarm, Groce et al., ISSTA 2012):
 //! what one workload never does leaves room for what it does all the time.
 
-use super::script::{Shape, Step};
+use super::script::Step;
+use super::shape::{Oddities, Oddity, Shape};
 use crate::contents::Contents;
 use crate::disk::{Fault, SECTOR, Strike, Unflushed};
 use crate::write::{Value, Write};
@@ -56,7 +57,8 @@ impl Workload {
         let (clock_moves, small_deltas) = (random.one_in(2), random.one_in(2));
         // Nodes take room, and nothing is reclaimed yet.
         let kib = if small_deltas { kib.max(*random.pick(&[128, 128, 256])) } else { kib };
-        let shape = Shape { kib, block, clock_moves, small_deltas };
+        let odd = oddities(block, &mut random);
+        let shape = Shape { kib, block, clock_moves, small_deltas, odd };
         let key = |path: &&str| Key::new(path).expect("a short path");
         let count = 2 + random.below(KEYS.len() - 1);
         let keys = (0..count).map(|_| key(random.pick(&KEYS))).collect();
@@ -124,7 +126,7 @@ impl Workload {
             let fault = self.fault();
             steps.push(Step::Fault(fault));
             // A store that has failed once stays poisoned.
-            for _ in 0..1 + self.random.below(3) {
+            for _ in 0..=self.random.below(3) {
                 let write = self.write(removes, renames, parts);
                 self.call(write, steps);
             }
@@ -217,6 +219,20 @@ impl Workload {
         let after = u64::from(self.random.one_in(4));
         Fault { after, ..Fault::next(strike) }
     }
+}
+
+/// Half of the shapes are plain.
+fn oddities(block: u32, random: &mut Random) -> Oddities {
+    let mut odd = Oddities::NONE;
+    if random.one_in(2) {
+        return odd;
+    }
+    for one in [Oddity::Alike, Oddity::Dirty, Oddity::Larger, Oddity::Pages, Oddity::Discards] {
+        if random.one_in(3) && (one != Oddity::Pages || block >= 4096) {
+            odd = odd.and(one);
+        }
+    }
+    odd
 }
 
 /// Lengths around what decides: nothing, a sector, a block, two values in a frame or one.

@@ -1,8 +1,9 @@
 //! Watches that nothing acknowledged is written over.
 //!
-//! Invariant watched: a sector that a call wrote before it returned `Ok` holds acknowledged data.
-//! Nobody writes to it again, or discards it, until it is released. Slots of the superblock are
-//! exempt: they are the one thing that is written in place.
+//! Invariant watched: a sector that a call wrote before it returned `Ok` holds acknowledged data, and
+//! so does one that recovery has adopted though its call never returned. Nobody writes to it again, or
+//! discards it, until it is released. Slots of the superblock are exempt: they are the one thing that
+//! is written in place.
 
 use super::sector::SECTOR;
 
@@ -28,6 +29,13 @@ impl Monitor {
     pub(super) fn acknowledge(&mut self) {
         for sector in self.touched.drain(..) {
             self.acknowledged[sector] = true;
+        }
+    }
+
+    /// The sectors at these offsets were found to hold what is acknowledged from now on.
+    pub(super) fn adopt(&mut self, offsets: &[usize]) {
+        for offset in offsets {
+            self.acknowledged[offset / SECTOR] = true;
         }
     }
 

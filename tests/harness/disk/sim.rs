@@ -1,6 +1,6 @@
 //! A disk in memory that forgets what was not flushed, and fails as it is told.
 
-use super::fate::{Fate, garbage};
+use super::fate::{Fate, garbage, rot};
 use super::medium::{Event, Medium, Written};
 use super::monitor::Monitor;
 use super::plan::{Fault, Plan, Request, Strike, Unflushed};
@@ -118,6 +118,11 @@ impl SimDisk {
         self.state().monitor.iter_mut().for_each(Monitor::acknowledge);
     }
 
+    /// What lies in these sectors was found, and counts as acknowledged from now on.
+    pub fn adopt(&self, sectors: &[usize]) {
+        self.state().monitor.iter_mut().for_each(|monitor| monitor.adopt(sectors));
+    }
+
     /// What was written since the last verdict has not been acknowledged.
     pub fn disclaim(&self) {
         self.state().monitor.iter_mut().for_each(Monitor::disclaim);
@@ -133,11 +138,8 @@ impl SimDisk {
     /// Lets a sector rot where it lies, in bytes on the disk.
     pub fn rot(&self, offset: usize, fate: Fate) {
         let mut state = self.state();
-        let old = *sector(&state.live, offset);
-        let inverted = old.map(|byte| !byte);
-        let mut rotten = old;
-        fate.strike(&mut rotten, &inverted);
-        *sector_mut(&mut state.live, offset) = rotten;
+        rot(&mut state.live, offset, fate);
+        let rotten = *sector(&state.live, offset);
         *sector_mut(&mut state.medium.durable, offset) = rotten;
     }
 
