@@ -25,6 +25,19 @@ fn making_remains_unreadable_does_not_complete_them() {
     }
 }
 
+/// Later one block of the device was written instead. Where that has 4,096 bytes, it could tear too.
+#[test]
+fn remains_are_not_completed_where_the_device_has_large_blocks() {
+    for fates in ["o,z", "z,z", "n,z", "o,o,z", "o,z,o,o,o,o,o,z"] {
+        for events in [1, 3] {
+            survives(&format!(
+                "disk 64K block 4096 clock moves deltas large pages seed 1: \
+                 set /a%2d 0t1 cut 1 n,f: set /d/z 0h23 cut {events} {fates}"
+            ));
+        }
+    }
+}
+
 /// A frame was made unreadable by its first bytes alone. The next frame, torn behind them, brought
 /// them back, and for the rest the two were alike.
 #[test]
@@ -66,7 +79,7 @@ fn the_start_of_a_torn_header_is_destroyed_by_itself() {
     }
 }
 
-/// Remains are destroyed by bytes of a new epoch. Zeros, torn, would be what this frame lacked.
+/// Remains were destroyed by zeros. These, torn, were what the frame lacked.
 #[test]
 fn what_destroys_remains_is_not_what_they_lacked() {
     survives(

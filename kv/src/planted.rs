@@ -43,7 +43,7 @@ pub enum Bug {
     NotPoisoned,
     /// What a crash has left of another frame is written over as it is.
     RemainsKept,
-    /// What destroys remains is not flushed before the frame that goes over them.
+    /// What disowns remains is not flushed before the frame that goes over them.
     RemainsUnflushed,
 }
 

@@ -5,14 +5,15 @@
 //!   chain, or in a segment that was free.
 //! - A commit is acknowledged after one write and one flush; `durable` moves only then.
 //! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
-//! - What a crash has left of a frame that would fit where the chain ends is destroyed before anything
-//!   is written over it. Otherwise a second crash could mix the two: where both hold the same bytes,
-//!   the old frame would be whole again, though it was found absent in between. It is the epoch that
-//!   tells them apart, so that no mixture brings an old frame back once its epoch is gone.
+//! - If a crash has left anything of a frame that would fit where the chain ends, a state of the
+//!   superblock disowns it before anything is written there: what comes next must be of this mount's
+//!   epoch. Otherwise a second crash could mix the two: where both hold the same bytes, the old frame
+//!   would be whole again, though it was found absent in between.
 
 use super::change::{Change, Pending};
 use super::disk::Disk;
 use super::plan::{self, PlannedFrame, Reserve};
+use super::replay::demanded_epoch;
 use super::segments::Segments;
 use super::superblocks::Newest;
 use crate::clock::Timestamp;
@@ -42,23 +43,23 @@ pub(crate) struct Log {
     pub(super) poisoned: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Mount {
     /// The epoch that the frame starts.
     epoch: u64,
-    /// Where it may go, but for what a crash has left there of another one.
-    remains: Vec<Place>,
+    /// Where it may go there is something that a crash has left of another one.
+    remains: bool,
 }
 
 impl Log {
-    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; at
-    /// `remains` a crash has left something of others.
+    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; `remains`
+    /// tells whether a crash has left something of others where the next one may go.
     pub(crate) const fn new(
         newest: Newest,
         point: ChainPoint,
         segments: Segments,
         epoch: u64,
-        remains: Vec<Place>,
+        remains: bool,
     ) -> Self {
         let durable = point.number.saturating_sub(1);
         let mount = Some(Mount { epoch, remains });
@@ -146,6 +147,7 @@ impl Log {
         self.check()?;
         let layout = self.superblock().layout;
         let plan = plan::plan(&layout, &self.segments, &self.point, operations, reserve)?;
+        self.disown_remains(disk)?;
         let mut group = Encoder { log: self, time, point: self.point, changes: Vec::new() };
         let mut frames = Vec::with_capacity(plan.len());
         for (index, planned) in plan.iter().enumerate() {
@@ -157,7 +159,6 @@ impl Log {
         let Encoder { point, changes, .. } = group;
         // Whatever ends the next calls early, a panic of the device too, leaves the log poisoned.
         self.poisoned = !planted(Bug::NotPoisoned);
-        self.destroy_remains(disk, &plan)?;
         if planted(Bug::TailRewrite) {
             self.rewrite_tail(disk)?;
         }
@@ -168,28 +169,16 @@ impl Log {
         Ok((changes, plan.iter().map(|planned| planned.len).sum()))
     }
 
-    /// Destroys what is left of other frames where the planned ones go. The bytes that do it are those
-    /// of a new epoch, not zeros: part of them could be what a frame lacked.
-    fn destroy_remains<D: BlockDevice>(
-        &self,
-        disk: &Disk<D>,
-        plan: &[PlannedFrame],
-    ) -> Result<(), Error> {
-        let Some(Mount { epoch, remains }) = &self.mount else { return Ok(()) };
-        let layout = &self.superblock().layout;
-        let planned = |place: &&Place| plan.iter().any(|planned| planned.place == **place);
-        let places = remains.iter().filter(planned);
-        let places: Vec<_> = places.map(|place| layout.at(place.segment, place.block)).collect();
-        if places.is_empty() || planted(Bug::RemainsKept) {
+    /// Makes what is left of other frames unfit, if there is any, and whatever such a mount before has
+    /// left when it came no further than this.
+    fn disown_remains<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
+        let superblock = *self.superblock();
+        let Some(Mount { epoch, remains }) = self.mount else { return Ok(()) };
+        let remains = remains && !planted(Bug::RemainsKept);
+        if !remains && demanded_epoch(&superblock, &self.point).is_none() {
             return Ok(());
         }
-        let epoch = epoch.to_le_bytes();
-        let block = epoch.repeat(disk.geometry().block_size as usize / epoch.len());
-        disk.write_many(places.into_iter().map(|at| (at, &block[..])))?;
-        if planted(Bug::RemainsUnflushed) {
-            return Ok(());
-        }
-        disk.flush()
+        self.flip(disk, Superblock { epoch, ..superblock })
     }
 
     /// Writes the last block of the chain once more: a bug, for tests only.

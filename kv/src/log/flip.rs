@@ -5,6 +5,8 @@
 //!   anything relies on it.
 //! - `must_reach` of a state is the highest number that was durable when it was written, and the
 //!   counts in its table are those as of the number that the table names.
+//! - The epoch of a state is that of the frame `must_reach`, or, where remains are disowned, that which
+//!   the next frame must have.
 //! - The tail start moves only to a point up to which the tree holds everything.
 
 use super::append::{COUNTERS_USED_UP, Log};
@@ -49,7 +51,7 @@ impl Log {
         if !self.has_mounted() {
             return Ok(());
         }
-        let superblock = *self.superblock();
+        let superblock = Superblock { epoch: self.point.epoch, ..*self.superblock() };
         self.flip(disk, superblock)
     }
 
@@ -99,15 +101,20 @@ impl Log {
         }
         self.poisoned = false;
         let index_open = new.open;
+        let epoch = self.point.epoch;
         let superblock =
-            Superblock { tail_start, frozen, index_open, table, tree, ..*self.superblock() };
+            Superblock { epoch, tail_start, frozen, index_open, table, tree, ..*self.superblock() };
         self.flip(disk, superblock)?;
         self.segments = segments;
         Ok(new.into_nodes())
     }
 
     /// Puts `superblock` in force, as the state after the newest one.
-    fn flip<D: BlockDevice>(&mut self, disk: &Disk<D>, state: Superblock) -> Result<(), Error> {
+    pub(super) fn flip<D: BlockDevice>(
+        &mut self,
+        disk: &Disk<D>,
+        state: Superblock,
+    ) -> Result<(), Error> {
         let Newest { superblock, slot } = self.newest;
         let found = superblocks::read(disk)?.newest;
         check_newest(&found, superblock.checkpoint)?;
@@ -116,10 +123,12 @@ impl Log {
             return Err(Error::Stolen);
         }
         let checkpoint = superblock.checkpoint.checked_add(1).ok_or(COUNTERS_USED_UP)?;
-        let (epoch, must_reach) = (self.point.epoch, self.durable);
-        let superblock = Superblock { checkpoint, epoch, must_reach, ..state };
+        let superblock = Superblock { checkpoint, must_reach: self.durable, ..state };
         self.newest = Newest { superblock, slot: 1 - slot };
         self.newest.write(disk, 0..superblock.layout.copies())?;
+        if !(planted(Bug::RemainsUnflushed) && superblock.epoch != self.point.epoch) {
+            disk.flush()?;
+        }
         self.poisoned = false;
         Ok(())
     }

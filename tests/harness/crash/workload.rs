@@ -228,7 +228,9 @@ fn oddities(block: u32, random: &mut Random) -> Oddities {
         return odd;
     }
     for one in [Oddity::Alike, Oddity::Dirty, Oddity::Larger, Oddity::Pages, Oddity::Discards] {
-        if random.one_in(3) && (one != Oddity::Pages || block >= 4096) {
+        // Few blocks are that large: half of them lie on such a disk.
+        let drawn = if one == Oddity::Pages { block >= 4096 } else { random.one_in(3) };
+        if drawn {
             odd = odd.and(one);
         }
     }
