@@ -4,7 +4,8 @@
 
 use nerite_tests::crash::replay;
 
-/// Runs a line that the explorer has printed.
+/// Runs a line that the explorer has printed. Where the store does more now before it writes a frame, the
+/// cut is that many events later.
 #[track_caller]
 fn survives(line: &str) {
     let script = line.parse().unwrap_or_else(|error| panic!("{error}"));
@@ -16,9 +17,25 @@ fn survives(line: &str) {
 /// them there. It was whole again, though a mount had found it absent.
 #[test]
 fn making_remains_unreadable_does_not_complete_them() {
-    survives(
-        "disk 64K block 2048 clock moves deltas large seed 1: set /a%2d 0t1 cut 1 n,f: set /d/z 0h23 cut 1 o,z",
-    );
+    for fate in ["o", "z", "f", "h8", "t8", "t300", "g1", "n"] {
+        survives(&format!(
+            "disk 64K block 2048 clock moves deltas large seed 1: \
+             set /a%2d 0t1 cut 1 n,f: set /d/z 0h23 cut 1 {fate}"
+        ));
+    }
+}
+
+/// Later one block of the device was written instead. Where that has 4,096 bytes, it could tear too.
+#[test]
+fn remains_are_not_completed_where_the_device_has_large_blocks() {
+    for fates in ["o,z", "z,z", "n,z", "o,o,z", "o,z,o,o,o,o,o,z"] {
+        for events in [1, 3] {
+            survives(&format!(
+                "disk 64K block 4096 clock moves deltas large pages seed 1: \
+                 set /a%2d 0t1 cut 1 n,f: set /d/z 0h23 cut {events} {fates}"
+            ));
+        }
+    }
 }
 
 /// A frame was made unreadable by its first bytes alone. The next frame, torn behind them, brought
@@ -37,7 +54,7 @@ fn the_start_of_the_next_frame_does_not_complete_remains() {
 fn the_end_of_the_next_frame_does_not_complete_a_torn_header() {
     survives(
         "disk 64K block 512 clock still deltas large seed 1: \
-         set /a 3900t1; mv /a /b cut 1 h100,n,n,n,n,n,n,n,n: mv /a /c cut 1 t100",
+         set /a 3900t1; mv /a /b cut 1 h100,n,n,n,n,n,n,n,n: mv /a /c cut 3 t100",
     );
 }
 
@@ -47,7 +64,7 @@ fn the_end_of_the_next_frame_does_not_complete_a_torn_header() {
 fn no_frame_of_the_next_group_completes_remains() {
     survives(
         "disk 64K block 512 clock still deltas large seed 1006: set /b 1898h13; set /d/x 0h14; \
-         mv /b /d cut 1 n,n,n,n,n: mv /b /d/x cut 1 o,o,o,o,o,n",
+         mv /b /d cut 1 n,n,n,n,n: mv /b /d/x cut 3 o,o,o,o,o,n",
     );
 }
 
@@ -57,12 +74,12 @@ fn the_start_of_a_torn_header_is_destroyed_by_itself() {
     for (first, second) in [("h60", "t56"), ("h70", "t60")] {
         survives(&format!(
             "disk 64K block 512 clock still deltas large seed 1: set /a 3900t1; \
-             mv /a /b cut 1 {first},n,n,n,n,n,n,n,n: mv /a /c cut 1 {second}"
+             mv /a /b cut 1 {first},n,n,n,n,n,n,n,n: mv /a /c cut 3 {second}"
         ));
     }
 }
 
-/// Remains are destroyed by bytes of a new epoch. Zeros, torn, would be what this frame lacked.
+/// Remains were destroyed by zeros. These, torn, were what the frame lacked.
 #[test]
 fn what_destroys_remains_is_not_what_they_lacked() {
     survives(

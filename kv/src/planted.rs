@@ -39,6 +39,12 @@ pub enum Bug {
     MustReachIgnored,
     /// A node is taken as it is read, whatever its check and that in its pointer say.
     NodeUnchecked,
+    /// A commit that fails does not poison the log.
+    NotPoisoned,
+    /// What a crash has left of another frame is written over as it is.
+    RemainsKept,
+    /// What disowns remains is not flushed before the frame that goes over them.
+    RemainsUnflushed,
 }
 
 #[cfg(not(planted))]
@@ -61,7 +67,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 15] = [
+        pub const ALL: [(&str, Self); 18] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -77,6 +83,9 @@ mod switch {
             ("range-hides-newer", Self::RangeHidesNewer),
             ("must-reach-ignored", Self::MustReachIgnored),
             ("node-unchecked", Self::NodeUnchecked),
+            ("not-poisoned", Self::NotPoisoned),
+            ("remains-kept", Self::RemainsKept),
+            ("remains-unflushed", Self::RemainsUnflushed),
         ];
     }
 

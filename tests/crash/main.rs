@@ -13,14 +13,13 @@ mod search;
 
 use args::Args;
 use clap::Parser;
-use nerite_tests::crash::{Script, replay, shrink};
+use nerite_tests::crash::{Script, replay, shrink, tell_panics_as_failures};
 use search::search;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    // A panic of the store or of the disk's monitor is a finding, and told as one.
-    std::panic::set_hook(Box::new(|_| {}));
+    tell_panics_as_failures();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(told) => {
@@ -69,7 +68,7 @@ fn plant(args: &Args) -> Result<(), String> {
 
 #[cfg(planted)]
 fn gate(args: &Args) -> Result<(), String> {
-    gate::gate(args.seed, args.bounds())
+    gate::gate(args.seed, args.until(), args.bounds())
 }
 
 #[cfg(not(planted))]

@@ -13,6 +13,7 @@ mod groups;
 mod index_costs;
 mod mounts;
 mod scans;
+mod sizes;
 mod space;
 
 use nerite::{BlockDevice, CreateOptions, Error, Key, KvRead, KvWrite, OpenOptions, Store, Uuid};

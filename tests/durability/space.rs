@@ -60,6 +60,21 @@ fn the_largest_value_fits_and_one_byte_more_is_too_large() {
     }
 }
 
+/// There is room enough, and no room would ever do: the record must fit a frame.
+#[test]
+fn a_value_that_no_record_of_the_longer_key_can_hold_is_too_large_to_be_moved_there() {
+    let disk = disk(512, 64 << 10);
+    let store = open(&disk, 2);
+    let value = vec![1; usize::try_from(store.info().value_len_max).unwrap() + 1000];
+    store.set(&key("a"), &value).unwrap();
+    let longer =
+        key(&["n".repeat(255), "n".repeat(255), "n".repeat(255), "n".repeat(250)].join("/"));
+    let refused = store.rename(&key("a"), &longer);
+    let Err(Error::TooLarge { size, limit }) = refused else { panic!("{refused:?}") };
+    assert!(size == value.len() as u64 && size > limit, "{size} {limit}");
+    assert_eq!(value_of(&store, "a"), Some(value));
+}
+
 /// What `stat` counts as live is the sum of the records that keys name: it never drifts.
 #[test]
 fn live_bytes_follow_every_kind_of_change() {

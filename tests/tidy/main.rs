@@ -30,7 +30,10 @@ fn tree() -> Tree {
         for entry in fs::read_dir(folder).expect("a folder of the workspace") {
             let entry = entry.expect("an entry of the workspace");
             let kind = entry.file_type().expect("its type");
-            if kind.is_dir() && !SKIPPED.iter().any(|name| entry.file_name() == *name) {
+            if SKIPPED.iter().any(|name| entry.file_name() == *name) {
+                continue;
+            }
+            if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() {
                 let path = entry.path();

@@ -5,15 +5,16 @@
 //!   chain, or in a segment that was free.
 //! - A commit is acknowledged after one write and one flush; `durable` moves only then.
 //! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
-//! - What a crash has left of a frame that would fit where the chain ends is destroyed before anything
-//!   is written over it. Otherwise a second crash could mix the two: where both hold the same bytes,
-//!   the old frame would be whole again, though it was found absent in between. It is the epoch that
-//!   tells them apart, so that no mixture brings an old frame back once its epoch is gone.
+//! - If a crash has left anything of a frame that would fit where the chain ends, a state of the
+//!   superblock disowns it before anything is written there: what comes next must be of this mount's
+//!   epoch. Otherwise a second crash could mix the two: where both hold the same bytes, the old frame
+//!   would be whole again, though it was found absent in between.
 
 use super::change::{Change, Pending};
 use super::disk::Disk;
 use super::open::Open;
 use super::plan::{self, PlannedFrame};
+use super::replay::demanded_epoch;
 use super::reserve::{self, Purpose};
 use super::segments::Segments;
 use super::superblocks::{Found, Newest};
@@ -42,8 +43,6 @@ pub(crate) struct Log {
     pub(super) durable: u64,
     /// The highest frame that something durable says to be so.
     pub(super) attested: u64,
-    /// The epoch that the first frame of this mount starts.
-    pub(super) mount: Option<u64>,
     /// Where nodes and survivors go on.
     pub(super) open: Open,
     /// All room that could be made has been made, and nothing has become dead since.
@@ -55,8 +54,8 @@ pub(crate) struct Log {
     pub(crate) moves: u64,
     /// The next blocks of segments that are being cleaned: of records, of nodes.
     pub(super) cleaning: (Option<Place>, Option<Place>),
-    /// Where the next frame may go, but for what a crash has left there of another one.
-    remains: Vec<Place>,
+    /// What the first frame of this mount must know; it is `None` from then on.
+    mount: Option<Mount>,
     /// A write or flush has failed, or is under way.
     pub(super) poisoned: bool,
 }
@@ -75,16 +74,24 @@ impl Older {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Mount {
+    /// The epoch that the frame starts.
+    epoch: u64,
+    /// Where it may go there is something that a crash has left of another one.
+    remains: bool,
+}
+
 impl Log {
-    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; at
-    /// `remains` a crash has left something of others. If the other slot has no state, there is
-    /// nothing older to keep.
+    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; `remains`
+    /// tells whether a crash has left something of others where the next one may go. If the other slot
+    /// has no state, there is nothing older to keep.
     pub(crate) fn new(
         found: &Found,
         point: ChainPoint,
         (segments, open): (Segments, Open),
         epoch: u64,
-        remains: Vec<Place>,
+        remains: bool,
     ) -> Self {
         let newest = found.newest;
         Self {
@@ -94,13 +101,12 @@ impl Log {
             segments,
             durable: point.number.saturating_sub(1),
             attested: newest.superblock.must_reach,
-            mount: Some(epoch),
+            mount: Some(Mount { epoch, remains }),
             open,
             exhausted: false,
             moves: 0,
             debt: 0,
             cleaning: (None, None),
-            remains,
             poisoned: false,
         }
     }
@@ -182,6 +188,15 @@ impl Log {
         if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
     }
 
+    /// Refuses a value that no record of such a key can hold, before anything is made of it.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub(crate) fn check_value_len(&self, key_len: usize, size: u64) -> Result<(), Error> {
+        let limit = self.value_len_max(key_len);
+        if size > limit { Err(Error::TooLarge { size, limit }) } else { Ok(()) }
+    }
+
     /// Whether there is room for the operations; how many segments they open.
     ///
     /// # Errors
@@ -208,6 +223,7 @@ impl Log {
         self.check()?;
         let layout = self.superblock().layout;
         let plan = plan::plan(&layout, &self.segments, &self.point, operations, keep)?;
+        self.disown_remains(disk)?;
         let mut group = Encoder { log: self, time, point: self.point, changes: Vec::new() };
         let mut frames = Vec::with_capacity(plan.len());
         for (index, planned) in plan.iter().enumerate() {
@@ -218,8 +234,7 @@ impl Log {
         }
         let Encoder { point, changes, .. } = group;
         // Whatever ends the next calls early, a panic of the device too, leaves the log poisoned.
-        self.poisoned = true;
-        self.destroy_remains(disk, &plan)?;
+        self.poisoned = !planted(Bug::NotPoisoned);
         if planted(Bug::TailRewrite) {
             self.rewrite_tail(disk)?;
         }
@@ -230,24 +245,16 @@ impl Log {
         Ok((changes, plan.iter().map(|planned| planned.len).sum()))
     }
 
-    /// Destroys what is left of other frames where the planned ones go. The bytes that do it are those
-    /// of a new epoch, not zeros: part of them could be what a frame lacked.
-    fn destroy_remains<D: BlockDevice>(
-        &self,
-        disk: &Disk<D>,
-        plan: &[PlannedFrame],
-    ) -> Result<(), Error> {
-        let layout = &self.superblock().layout;
-        let planned = |place: &&Place| plan.iter().any(|planned| planned.place == **place);
-        let places = self.remains.iter().filter(planned);
-        let places: Vec<_> = places.map(|place| layout.at(place.segment, place.block)).collect();
-        if places.is_empty() {
+    /// Makes what is left of other frames unfit, if there is any, and whatever such a mount before has
+    /// left when it came no further than this.
+    fn disown_remains<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
+        let superblock = *self.superblock();
+        let Some(Mount { epoch, remains }) = self.mount else { return Ok(()) };
+        let remains = remains && !planted(Bug::RemainsKept);
+        if !remains && demanded_epoch(&superblock, &self.point).is_none() {
             return Ok(());
         }
-        let epoch = self.mount.unwrap_or(self.point.epoch).to_le_bytes();
-        let block = epoch.repeat(disk.geometry().block_size as usize / epoch.len());
-        disk.write_many(places.into_iter().map(|at| (at, &block[..])))?;
-        disk.flush()
+        self.flip(disk, Superblock { epoch, ..superblock })
     }
 
     /// Writes the last block of the chain once more: a bug, for tests only.
@@ -275,7 +282,6 @@ impl Log {
         self.segments.flushed();
         self.point = point;
         self.mount = None;
-        self.remains.clear();
     }
 }
 
@@ -335,7 +341,7 @@ impl Encoder<'_> {
     ) -> FrameHeader {
         let (log, point) = (self.log, &self.point);
         let superblock = log.superblock();
-        let new_epoch = log.mount.filter(|_| first);
+        let new_epoch = log.mount.as_ref().filter(|_| first).map(|mount| mount.epoch);
         let opens = planned.place.block == 0;
         FrameHeader {
             first,

@@ -32,8 +32,8 @@ const LOOK_AHEAD: u64 = 1 << 20;
 pub(crate) struct Left {
     /// Frames, whole or in part.
     pub(crate) frames: u64,
-    /// Those places for the next frame at which there is something of another one.
-    pub(crate) remains: Vec<Place>,
+    /// Whether there is something of another frame where the next one may go.
+    pub(crate) remains: bool,
 }
 
 /// Looks for frames beyond the end of the chain that a crash can have left.
@@ -52,7 +52,7 @@ pub(crate) fn look_beyond<D: BlockDevice>(
     let named = end.next_segments.into_iter().flatten().chain(free).collect();
     let mut beyond = Beyond { newest, end, named, frames: 0 };
     let mut frames = Frames::new(disk, &newest.superblock);
-    let remains = frames.remains(end)?;
+    let remains = frames.has_remains(end)?;
     if let Some(place) = end.open {
         beyond.scan(&mut frames, place)?;
     }

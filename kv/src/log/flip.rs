@@ -5,6 +5,8 @@
 //!   anything relies on it.
 //! - `must_reach` of a state is the highest number that was durable when it was written, and the
 //!   counts in its table are those as of the number that the table names.
+//! - The epoch of a state is that of the frame `must_reach`, or, where remains are disowned, that which
+//!   the next frame must have.
 //! - The tail start moves only to a point up to which the tree holds everything.
 //! - What a state names is kept while it is in either slot: `release` frees no more than what neither
 //!   needs.
@@ -12,6 +14,7 @@
 use super::append::{COUNTERS_USED_UP, Log, Older};
 use super::disk::Disk;
 use super::nodes::NewNodes;
+use super::replay::demanded_epoch;
 use super::segments::{By, Horizon, Kind};
 use super::superblocks::{self, Newest};
 use crate::device::BlockDevice;
@@ -58,7 +61,7 @@ impl Log {
     /// As [`checkpoint`](Self::checkpoint), without `NoSpace`.
     pub(crate) fn seal<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
         self.check()?;
-        if self.mount.is_some() {
+        if !self.has_mounted() {
             return Ok(());
         }
         self.repeat(disk)
@@ -71,7 +74,7 @@ impl Log {
     /// As [`checkpoint`](Self::checkpoint), without `NoSpace`.
     pub(crate) fn repeat<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
         self.check()?;
-        let superblock = *self.superblock();
+        let superblock = Superblock { epoch: self.state_epoch(), ..*self.superblock() };
         self.flip(disk, superblock)
     }
 
@@ -190,7 +193,9 @@ impl Log {
         }
         self.poisoned = false;
         let index_open = new.outside.open;
-        let superblock = Superblock { tail_start, frozen, index_open, table, tree, ..before };
+        let epoch = self.state_epoch();
+        let superblock =
+            Superblock { epoch, tail_start, frozen, index_open, table, tree, ..before };
         self.flip(disk, superblock)?;
         self.open.nodes = index_open;
         self.segments = segments;
@@ -199,6 +204,11 @@ impl Log {
             self.segments.try_again();
         }
         Ok(new.into_nodes())
+    }
+
+    /// The epoch of a state that is written now.
+    fn state_epoch(&self) -> u64 {
+        demanded_epoch(self.superblock(), &self.point).unwrap_or(self.point.epoch)
     }
 
     /// The segments in which nodes and survivors go on.
@@ -223,7 +233,11 @@ impl Log {
     }
 
     /// Puts `superblock` in force, as the state after the newest one.
-    fn flip<D: BlockDevice>(&mut self, disk: &Disk<D>, state: Superblock) -> Result<(), Error> {
+    pub(super) fn flip<D: BlockDevice>(
+        &mut self,
+        disk: &Disk<D>,
+        state: Superblock,
+    ) -> Result<(), Error> {
         let Newest { superblock, slot } = self.newest;
         let found = superblocks::read(disk)?.newest;
         if found.superblock.checkpoint < superblock.checkpoint {
@@ -237,11 +251,14 @@ impl Log {
             return Err(Error::Stolen);
         }
         let checkpoint = superblock.checkpoint.checked_add(1).ok_or(COUNTERS_USED_UP)?;
-        let (epoch, must_reach) = (self.point.epoch, self.durable);
-        let superblock = Superblock { checkpoint, epoch, must_reach, ..state };
+        let must_reach = self.durable;
+        let superblock = Superblock { checkpoint, must_reach, ..state };
         let before = self.newest.superblock;
         self.newest = Newest { superblock, slot: 1 - slot };
         self.newest.write(disk, 0..superblock.layout.copies())?;
+        if !(planted(Bug::RemainsUnflushed) && superblock.epoch != self.point.epoch) {
+            disk.flush()?;
+        }
         self.older = Older::of(&before);
         self.attested = must_reach;
         self.segments.flushed();

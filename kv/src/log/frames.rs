@@ -63,17 +63,16 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
         Ok(header_at(bytes, superblock, place))
     }
 
-    /// Those places where the next frame can go that hold remains of another one.
-    pub(super) fn remains(&mut self, point: &ChainPoint) -> Result<Vec<Place>, Error> {
+    /// Whether any place where the next frame can go holds remains of another one.
+    pub(super) fn has_remains(&mut self, point: &ChainPoint) -> Result<bool, Error> {
         let superblock = self.superblock;
-        let mut found = Vec::new();
         for place in point.places(&superblock.layout) {
             let bytes = self.read(place, u64::from(superblock.layout.block_len))?;
             if is_remains(bytes, superblock, point, place) {
-                found.push(place);
+                return Ok(true);
             }
         }
-        Ok(found)
+        Ok(false)
     }
 
     /// The records and the check of the frame of this header, if it is valid.

@@ -89,7 +89,11 @@ fn next<D: BlockDevice>(
 ) -> Result<Option<(FrameHeader, u32, Vec<Change>)>, Error> {
     let layout = &superblock.layout;
     for place in point.places(layout) {
-        let header = frames.header(place)?.filter(|header| point.accepts(header));
+        let demanded = demanded_epoch(superblock, point);
+        let fits = |header: &FrameHeader| {
+            point.accepts(header) && demanded.is_none_or(|epoch| header.epoch == epoch)
+        };
+        let header = frames.header(place)?.filter(fits);
         let Some(header) = header else { continue };
         if let Some((records, check)) = frames.records(&header)? {
             let at = layout.at(place.segment, place.block).saturating_add(HEADER_LEN as u64);
@@ -98,6 +102,13 @@ fn next<D: BlockDevice>(
         }
     }
     Ok(None)
+}
+
+/// The epoch that the frame at `point` must have, if a mount has found that place without a whole frame and
+/// has said so in the superblock. Otherwise a state's epoch is that of the frame before.
+pub(super) fn demanded_epoch(superblock: &Superblock, point: &ChainPoint) -> Option<u64> {
+    let is_there = point.number == superblock.must_reach.saturating_add(1);
+    (is_there && point.epoch != superblock.epoch).then_some(superblock.epoch)
 }
 
 /// The changes in the records of a valid frame, which start at `at`.
@@ -197,6 +208,20 @@ mod tests {
         assert_eq!(add(&mut group, &header(6, 6, (true, false))), Ok(()));
         let mount = FrameHeader { mount: true, ..header(7, 6, (false, true)) };
         assert_eq!(add(&mut group, &mount), refused, "a mount begins a group");
+    }
+
+    #[test]
+    fn only_behind_the_last_durable_frame_of_another_epoch_an_epoch_is_demanded() {
+        let superblock = Superblock { must_reach: 9, epoch: 5, ..Superblock::example() };
+        let point = |number, epoch| ChainPoint { number, ..ChainPoint::first(epoch) };
+        assert_eq!(demanded_epoch(&superblock, &point(10, 4)), Some(5));
+        assert_eq!(
+            demanded_epoch(&superblock, &point(10, 5)),
+            None,
+            "the state of a frame's mount"
+        );
+        assert_eq!(demanded_epoch(&superblock, &point(11, 4)), None, "the mount has written");
+        assert_eq!(demanded_epoch(&superblock, &point(9, 4)), None);
     }
 
     #[test]

@@ -159,7 +159,7 @@ pub(crate) fn damaged_copies<D: BlockDevice>(
 }
 
 impl Newest {
-    /// Writes these copies and flushes.
+    /// Writes these copies, which the caller flushes.
     pub(super) fn write<D: BlockDevice>(
         &self,
         disk: &Disk<D>,
@@ -175,8 +175,7 @@ impl Newest {
             (superblock.layout.superblock_at(*slot, copy), page)
         });
         let pages: Vec<_> = pages.collect();
-        disk.write_many(pages.iter().map(|(at, page)| (*at, &page[..])))?;
-        disk.flush()
+        disk.write_many(pages.iter().map(|(at, page)| (*at, &page[..])))
     }
 }
 
@@ -207,6 +206,7 @@ pub(crate) fn initialize<D: BlockDevice>(
         let checkpoint = checkpoint.checked_add(step).unwrap_or(step);
         Newest { superblock: Superblock { checkpoint, ..*superblock }, slot }
             .write(disk, copies)?;
+        disk.flush()?;
     }
     Ok(())
 }

@@ -84,6 +84,7 @@ impl<D: BlockDevice> Store<D> {
                 let operation = Operation::Remove { key: old.as_bytes() };
                 let replaced = Some(entry.replaced(&self.layout, old.as_bytes()));
                 let to = IndexKey::path(&moved.target);
+                log.check_value_len(to.as_bytes().len(), entry.size)?;
                 let over = over.as_ref().map(|over| over.replaced(&self.layout, to.as_bytes()));
                 let copy = Copied { from: old.clone(), to, entry: entry.clone(), replaced: over };
                 (Pending { operation, modified: None, replaced }, [copy].into())
@@ -116,10 +117,7 @@ impl<D: BlockDevice> Store<D> {
                 let Some(to) = from.to_key().rebase(source, target) else { continue };
                 let to = IndexKey::path(&to?);
                 let entry = Entry::from_leaf(&row.entry);
-                let limit = log.value_len_max(to.as_bytes().len());
-                if entry.size > limit {
-                    return Err(Error::TooLarge { size: entry.size, limit });
-                }
+                log.check_value_len(to.as_bytes().len(), entry.size)?;
                 size = size.saturating_add(record_len(to.as_bytes().len(), entry.size, true));
                 if size > UNFLUSHED_MAX {
                     return Err(Error::TooLarge { size, limit: UNFLUSHED_MAX });

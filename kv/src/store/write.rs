@@ -100,18 +100,12 @@ impl<D: BlockDevice> Store<D> {
     }
 }
 
-/// Refuses a value that no commit of this store can hold, before anything is made of it.
-fn check_size(log: &Log, key: &IndexKey, size: u64) -> Result<(), Error> {
-    let limit = log.value_len_max(key.as_bytes().len());
-    if size > limit { Err(Error::TooLarge { size, limit }) } else { Ok(()) }
-}
-
 impl<D: BlockDevice> KvWrite for Store<D> {
     fn set(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
         let mut log = self.writer()?;
         let old = self.settable(key)?;
         let key = IndexKey::path(key);
-        check_size(&log, &key, value.len() as u64)?;
+        log.check_value_len(key.as_bytes().len(), value.len() as u64)?;
         self.put(&mut log, &key, value, old, None)
     }
 
@@ -122,7 +116,7 @@ impl<D: BlockDevice> KvWrite for Store<D> {
         let size = old.as_ref().map_or(0, |old| old.size);
         let start = offset.min(size);
         let end = start.saturating_add(data.len() as u64);
-        check_size(&log, &key, size.max(end))?;
+        log.check_value_len(key.as_bytes().len(), size.max(end))?;
         let mut value = match &old {
             Some(old) => self.fetch(key.as_bytes(), &old.as_leaf())?,
             None => Vec::new(),
@@ -144,7 +138,7 @@ impl<D: BlockDevice> KvWrite for Store<D> {
             return Err(Error::AlreadyPresent(key.clone()));
         }
         let key = IndexKey::path(key);
-        check_size(&log, &key, size)?;
+        log.check_value_len(key.as_bytes().len(), size)?;
         let zeros = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
         self.put(&mut log, &key, &zeros, None, last_modified)
     }

@@ -1,10 +1,12 @@
 //! The explorer: every event of a workload, every subset of survivors, and lives after that.
 
 use super::failure::{Failure, guarded};
-use super::judge::{judge, judge_rot};
+use super::judge::judge;
 use super::life::{Disk, Known, Lapse, Origin, live, sectors};
+use super::oracle::Expected;
+use super::rot::Rot;
 use super::script::{Cut, Life, Script, Step};
-use super::survivors::{Effort, is_in_order, survivors};
+use super::survivors::{Effort, Tears, is_in_order, survivors};
 use super::workload::Workload;
 use crate::Random;
 use crate::disk::{Fate, Medium, SECTOR};
@@ -86,9 +88,9 @@ impl fmt::Display for Found {
 pub fn explore(seed: u64, bounds: Bounds, stats: &mut Stats) -> Result<(), Found> {
     let mut workload = Workload::new(seed);
     let script = Script { shape: workload.shape, seed, lives: Vec::new() };
-    let random = Random::new(seed);
+    let tears = Tears::new(seed);
     let steps = workload.steps();
-    let mut explorer = Explorer { bounds, stats, seen: HashSet::new(), workload, random, script };
+    let mut explorer = Explorer { bounds, stats, seen: HashSet::new(), workload, tears, script };
     explorer.stats.workloads += 1;
     let disk = guarded(|| Disk::formatted(&explorer.script.shape, seed));
     let disk = disk.map_err(|failure| explorer.found(failure))?;
@@ -100,7 +102,7 @@ struct Explorer<'a> {
     stats: &'a mut Stats,
     seen: HashSet<u128>,
     workload: Workload,
-    random: Random,
+    tears: Tears,
     /// How the explorer got where it is.
     script: Script,
 }
@@ -118,18 +120,19 @@ impl Explorer<'_> {
         self.script.lives.push(Life { steps: steps.to_vec(), cut: None });
         let lapses = lived.map_err(|failure| self.found(failure))?;
         let mut medium = Medium::new(disk.bytes.clone());
-        let mut written = Vec::new();
+        let mut written = Written::default();
         for (number, lapse) in lapses.iter().enumerate() {
             let life = Life { steps: steps[..=number].to_vec(), cut: None };
             *self.script.lives.last_mut().expect("pushed above") = life;
             for (event, happened) in lapse.events.iter().zip(1..) {
                 medium.happen(event);
-                let fates = survivors(medium.pending.len(), effort, &mut self.random);
+                self.tears.note(self.script.lives[..depth - 1].iter().flat_map(fates_of));
+                let fates = survivors(medium.pending.len(), effort, &mut self.tears);
                 self.crash(&medium, lapse.known(happened), happened, fates)?;
             }
             if depth == 1 && medium.pending.is_empty() && !lapse.events.is_empty() {
-                self.rot(&medium, lapse, &written)?;
-                written.extend(sectors(&lapse.events));
+                written.note(sectors(&lapse.events), self.script.shape.superblocks_len());
+                self.rot(&medium.durable, lapse, &written)?;
             }
         }
         self.script.lives.pop();
@@ -152,7 +155,7 @@ impl Explorer<'_> {
         let depth = self.script.lives.len();
         for fates in survivors {
             let bytes = medium.crash(|n| fates[n]);
-            if !self.is_new(&bytes, known) {
+            if !self.is_new(&bytes, &known.expected) {
                 continue;
             }
             self.stats.states += 1;
@@ -167,8 +170,8 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    fn is_new(&mut self, bytes: &[u8], known: &Known) -> bool {
-        self.seen.insert(xxh3_128(bytes) ^ u128::from(known.expected.fingerprint()))
+    fn is_new(&mut self, bytes: &[u8], expected: &Expected) -> bool {
+        self.seen.insert(xxh3_128(bytes) ^ u128::from(expected.fingerprint()))
     }
 
     fn cut(&mut self, cut: Cut) {
@@ -180,7 +183,7 @@ impl Explorer<'_> {
         if is_in_order(fates) {
             self.bounds.lives_in_order
         } else {
-            usize::from(self.random.one_in(self.bounds.lives_one_in))
+            usize::from(self.tears.random.one_in(self.bounds.lives_one_in))
         }
     }
 
@@ -195,40 +198,67 @@ impl Explorer<'_> {
         if lives > 0 {
             return Ok(());
         }
-        let judged = guarded(|| judge(&disk.bytes, &disk.known.expected));
+        let judged = guarded(|| judge(&self.script.shape, &disk.bytes, &disk.known.expected));
         judged.map_err(|failure| self.found(failure))
     }
 
-    /// Lets some sectors rot, each alone: of those that the step has written, of those that were written
+    /// Lets some sectors rot, each alone: of those that were written last, of those that were written
     /// before, and of the superblock.
-    fn rot(&mut self, medium: &Medium, lapse: &Lapse, before: &[usize]) -> Result<(), Found> {
+    fn rot(&mut self, sound: &[u8], lapse: &Lapse, written: &Written) -> Result<(), Found> {
         let events = lapse.events.len();
-        let known = lapse.known(events);
-        let copies = 2 * self.script.shape.copies();
-        let page = self.script.shape.superblocks_len() / copies;
-        let superblock = self.random.below(copies) * page;
-        let mut drawn = vec![superblock];
-        for (count, written) in ROTTEN.into_iter().zip([&sectors(&lapse.events)[..], before]) {
+        let expected = &lapse.known(events).expected;
+        let shape = self.script.shape;
+        let pages = shape.superblocks_len() / shape.page_len();
+        let random = &mut self.tears.random;
+        let mut drawn = vec![random.below(pages) * shape.page_len()];
+        for (count, written) in ROTTEN.into_iter().zip([&written.last, &written.before]) {
             let count = if written.is_empty() { 0 } else { count };
-            drawn.extend((0..count).map(|_| *self.random.pick(written)));
+            drawn.extend((0..count).map(|_| *random.pick(written)));
         }
         for offset in drawn {
-            let fate = match self.random.below(6) {
+            let fate = match self.tears.random.below(6) {
                 0 => Fate::Zeros,
                 1 => Fate::Ones,
                 2 => Fate::Garbage(1),
-                _ => Fate::Bit(bit(&mut self.random)),
+                _ => Fate::Bit(bit(&mut self.tears.random)),
             };
-            let rot = (offset, fate);
-            self.cut(Cut { events, fates: Vec::new(), rot: Some(rot) });
+            let rot = Rot { shape: &shape, sound, offset, fate };
+            // What is expected differs from that of a crash with the same outcome.
+            if !self.seen.insert(!xxh3_128(&rot.bytes()) ^ u128::from(expected.fingerprint())) {
+                continue;
+            }
             self.stats.states += 1;
             self.stats.rotten += 1;
-            let origin = self.origin();
-            let judged = guarded(|| judge_rot(&origin, &medium.durable, &known.expected, rot));
-            judged.map_err(|failure| self.found(failure))?;
+            self.cut(Cut { events, fates: Vec::new(), rot: Some((offset, fate)) });
+            guarded(|| rot.judge(expected)).map_err(|failure| self.found(failure))?;
         }
         Ok(())
     }
+}
+
+/// Sectors of the log that a life has written.
+#[derive(Debug, Default)]
+struct Written {
+    /// By the last step that wrote any.
+    last: Vec<usize>,
+    /// By the steps before.
+    before: Vec<usize>,
+}
+
+impl Written {
+    /// A step has written these sectors, of which the first so many bytes on the disk do not count.
+    fn note(&mut self, mut sectors: Vec<usize>, superblocks: usize) {
+        sectors.retain(|&offset| offset >= superblocks);
+        if !sectors.is_empty() {
+            self.before.append(&mut self.last);
+            self.last = sectors;
+        }
+    }
+}
+
+/// What became of sectors when power was lost in this life, or earlier.
+fn fates_of(life: &Life) -> impl Iterator<Item = &Fate> {
+    life.cut.iter().flat_map(|cut| &cut.fates)
 }
 
 /// A bit of a sector. Most of what is there is at its beginning.

@@ -3,11 +3,12 @@
 
 use super::failure::Failure;
 use super::oracle::{Expected, State};
-use super::script::{Shape, Step};
-use crate::disk::{Event, Monitor, SECTOR, SimDisk};
+use super::script::Step;
+use super::shape::{Oddity, Shape};
+use crate::disk::{Event, Monitor, SimDisk, Strike};
 use crate::write::Write;
 use crate::{Fate, Model, Random, TestClock};
-use nerite::{CreateOptions, Error, Store};
+use nerite::{CreateOptions, Error, Key, KvWrite, Store};
 use std::sync::Arc;
 
 /// What a disk may hold, and where it must not be written.
@@ -15,6 +16,10 @@ use std::sync::Arc;
 pub(super) struct Known {
     pub(super) expected: Expected,
     monitor: Monitor,
+    /// The next mount is so many mounts behind the last one that has acknowledged something.
+    idle: u64,
+    /// Of the last mount that has acknowledged something.
+    epoch: Option<u64>,
 }
 
 /// A disk between two lives.
@@ -25,21 +30,32 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// A new disk with an empty store.
+    /// A disk with an empty store.
     pub(super) fn formatted(shape: &Shape, seed: u64) -> Result<Self, Failure> {
-        let disk = SimDisk::new(sector_len(), shape.kib * 2);
-        let options = CreateOptions::new(seed).block_size(shape.block);
-        let made = Store::create(&disk, options);
-        made.map_err(|error| Failure::new(format!("create: {error}")))?;
-        let bytes = disk.crash(|_| Fate::New);
+        let disk = shape.disk(shape.blank(seed));
+        if shape.odd.has(Oddity::Dirty) {
+            make(&disk, shape, !seed)?;
+            leave_some(&disk, shape, seed).map_err(|error| Failure::new(error.to_string()))?;
+        }
+        make(&disk, shape, seed)?;
+        let bytes = shape.grown(disk.crash(|_| Fate::New));
         let monitor = Monitor::new(bytes.len(), shape.superblocks_len());
-        Ok(Self { bytes, known: Known { expected: Expected::empty(), monitor } })
+        let known = Known { expected: Expected::empty(), monitor, idle: 0, epoch: None };
+        Ok(Self { bytes, known })
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "512 fits")]
-pub(super) const fn sector_len() -> u32 {
-    SECTOR as u32
+fn make(disk: &SimDisk, shape: &Shape, seed: u64) -> Result<(), Failure> {
+    let options = CreateOptions::new(seed).block_size(shape.block);
+    let made = Store::create(&disk, options.force(shape.odd.has(Oddity::Dirty)));
+    made.map_err(|error| Failure::new(format!("create: {error}")))
+}
+
+/// Leaves frames of a store that was there before.
+fn leave_some(disk: &SimDisk, shape: &Shape, seed: u64) -> Result<(), Error> {
+    let store = Store::open(disk, TestClock::new(0), shape.options(seed))?;
+    let key = Key::new("old")?;
+    (0..8).try_for_each(|len| store.set(&key, &vec![7; len * 40]))
 }
 
 /// What one step did to the disk, and what may be there then.
@@ -70,20 +86,28 @@ pub(super) struct Origin {
 /// A store that lives.
 struct Living {
     origin: Origin,
+    /// What was known to be acknowledged, if the disk is not watched.
+    monitor: Monitor,
     disk: Arc<SimDisk>,
     clock: TestClock,
     model: Model,
     store: Option<Store<Arc<SimDisk>>>,
     opens: u64,
+    idle: u64,
+    epoch: Option<u64>,
     /// A write or flush has failed since the store was opened.
     failed: bool,
+    /// The store has acknowledged something since it was opened: `close` must seal that.
+    mounted: bool,
     expected: Expected,
 }
 
 /// Lets a store live on `disk`: opens it and takes the steps.
 pub(super) fn live(origin: Origin, disk: &Disk, steps: &[Step]) -> Result<Vec<Lapse>, Failure> {
-    let sim = SimDisk::from_bytes(sector_len(), disk.bytes.clone());
-    sim.watch(disk.known.monitor.clone());
+    let sim = origin.shape.disk(disk.bytes.clone());
+    if origin.shape.is_watched() {
+        sim.watch(disk.known.monitor.clone());
+    }
     sim.record();
     let clock = TestClock::new(0);
     if origin.shape.clock_moves {
@@ -91,12 +115,16 @@ pub(super) fn live(origin: Origin, disk: &Disk, steps: &[Step]) -> Result<Vec<La
     }
     let mut living = Living {
         origin,
+        monitor: disk.known.monitor.clone(),
         disk: Arc::new(sim),
         model: Model::new(clock.clone()),
         clock,
         store: None,
         opens: 0,
+        idle: disk.known.idle,
+        epoch: disk.known.epoch,
         failed: false,
+        mounted: false,
         expected: disk.known.expected.clone(),
     };
     living.open()?;
@@ -112,11 +140,14 @@ fn writes(event: &Event) -> bool {
 
 /// Where the events wrote, in bytes on the disk.
 pub(super) fn sectors(events: &[Event]) -> Vec<usize> {
-    let written = events.iter().flat_map(|event| match event {
-        Event::Write(sectors) => &sectors[..],
-        Event::Flush | Event::Lost => &[],
-    });
-    written.map(|(offset, _)| *offset).collect()
+    events.iter().flat_map(written).collect()
+}
+
+fn written(event: &Event) -> Vec<usize> {
+    match event {
+        Event::Write(sectors) => sectors.iter().map(|(offset, _)| *offset).collect(),
+        Event::Flush | Event::Lost => Vec::new(),
+    }
 }
 
 /// What a call has led to.
@@ -143,7 +174,7 @@ impl Living {
             }
             Step::Open => {
                 self.store = None;
-                self.open()?;
+                self.open_again()?;
                 self.disk.take_trace()
             }
             Step::Close => self.close()?,
@@ -156,23 +187,35 @@ impl Living {
     }
 
     fn known(&self) -> Result<Known, Failure> {
-        let monitor = self.disk.monitor().ok_or_else(|| Failure::new("nothing is watched"))?;
-        Ok(Known { expected: self.expected.clone(), monitor })
+        let monitor = self.disk.monitor().unwrap_or_else(|| self.monitor.clone());
+        let expected = self.expected.clone();
+        Ok(Known { expected, monitor, idle: self.next_idle(), epoch: self.epoch })
     }
 
-    /// Calls the store, and the model if the store did not refuse for want of room.
-    fn write(&self, write: &Write) -> Result<Answer, Failure> {
+    const fn next_idle(&self) -> u64 {
+        if self.mounted { 0 } else { self.idle + 1 }
+    }
+
+    /// Calls the store, and the model if the store did not refuse.
+    fn write(&mut self, write: &Write) -> Result<Answer, Failure> {
         let Some(store) = &self.store else { return Ok(Answer::Refused) };
         let answer = write.run(store);
+        let struck = self.disk.take_struck();
+        if let Err(error) = &answer
+            && !self.has_cause(write, error, &struck)
+        {
+            return Err(Failure::new(format!("{write}: {error}, without a cause")));
+        }
+        self.failed |= struck.iter().any(|strike| strike.is_of_writing());
         if matches!(answer, Err(Error::NoSpace { .. } | Error::TooLarge { .. } | Error::Poisoned)) {
             return Ok(Answer::Refused);
         }
         let expected = write.run(&self.model);
         let state = || State::new(self.model.contents());
         match (answer, expected) {
-            (Ok(()), Ok(())) if self.failed => Err(Failure::new(format!(
-                "{write} was acknowledged though a write had failed before"
-            ))),
+            (Ok(()), Ok(())) if self.failed => {
+                Err(Failure::new(format!("{write} was acknowledged though a write has failed")))
+            }
             (Ok(()), Ok(())) => Ok(Answer::Acknowledged(state())),
             (Err(Error::Device(_)), _) => Ok(Answer::Failed(state())),
             (Err(told), Err(expected)) if format!("{told:?}") == format!("{expected:?}") => {
@@ -184,6 +227,28 @@ impl Living {
         }
     }
 
+    /// Whether the store may answer so: the disk has failed, or there is no room.
+    fn has_cause(&self, write: &Write, error: &Error, struck: &[Strike]) -> bool {
+        let removes = matches!(write, Write::Remove(_));
+        match error {
+            Error::Device(_) => !struck.is_empty(),
+            Error::Poisoned => self.failed,
+            Error::NoSpace { needed, free } => needed > free && !(removes && self.has_reserve()),
+            Error::TooLarge { size, limit } => size > limit && !removes,
+            _ => true,
+        }
+    }
+
+    /// Whether a whole segment is left for what only removes: more than the ends of the open segments
+    /// of the chain and of the index.
+    fn has_reserve(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| {
+            let (info, stat) = (store.info(), store.stat());
+            let all = info.segment_size * u64::from(info.segment_count);
+            all.saturating_sub(stat.used_bytes) >= 2 * info.segment_size
+        })
+    }
+
     /// Takes note of what a call has led to.
     fn note(
         &mut self,
@@ -191,28 +256,28 @@ impl Living {
         events: &[Event],
         during: &mut Expected,
     ) -> Result<(), Failure> {
-        let sectors = sectors(events);
+        let group = self.group(events);
         match answer {
             Answer::Acknowledged(state) => {
-                during.issue(Arc::clone(&state), sectors.clone());
-                if !sectors.is_empty() {
+                during.issue(Arc::clone(&state), group.clone());
+                if !group.is_empty() {
+                    self.has_own_epoch()?;
+                    self.mounted = true;
                     self.disk.acknowledge();
-                    self.expected.issue(Arc::clone(&state), sectors);
+                    self.expected.issue(Arc::clone(&state), group);
                 }
-                self.expected.settle(state);
-            }
-            Answer::Failed(_) if events.is_empty() => {
-                // A read has failed: that is no more than no answer.
-                self.model.restore(self.expected.acknowledged().contents.clone());
-                self.disk.heal();
+                drop(self.expected.settle(state));
             }
             Answer::Failed(state) => {
-                self.failed = true;
                 self.disk.heal();
                 self.disk.disclaim();
-                during.issue(Arc::clone(&state), sectors.clone());
-                self.shows_what_is_acknowledged()?;
-                self.expected.issue(state, sectors);
+                self.model.restore(self.expected.acknowledged().contents.clone());
+                // If it was a read that failed, that is no more than no answer.
+                if self.failed {
+                    during.issue(Arc::clone(&state), group.clone());
+                    self.shows_what_is_acknowledged()?;
+                    self.expected.issue(state, group);
+                }
             }
             Answer::Refused if events.is_empty() => {}
             Answer::Refused => {
@@ -220,6 +285,24 @@ impl Living {
             }
         }
         Ok(())
+    }
+
+    /// A mount is told from the one before by its epoch, whatever seeds they are given.
+    fn has_own_epoch(&mut self) -> Result<(), Failure> {
+        let Some(store) = self.store.as_ref().filter(|_| !self.mounted) else { return Ok(()) };
+        let epoch = Some(store.info().epoch);
+        if epoch == self.epoch {
+            return Err(Failure::new("two mounts that follow each other have one epoch"));
+        }
+        self.epoch = epoch;
+        Ok(())
+    }
+
+    /// Where the events wrote the frames of a commit: they come last.
+    fn group(&self, events: &[Event]) -> Vec<usize> {
+        let log = self.origin.shape.superblocks_len();
+        let mut written = events.iter().rev().map(written);
+        written.find(|sectors| sectors.iter().any(|&offset| offset >= log)).unwrap_or_default()
     }
 
     /// What failed is not shown.
@@ -233,22 +316,37 @@ impl Living {
     fn close(&mut self) -> Result<Vec<Event>, Failure> {
         let closed = self.store.take().map_or(Ok(()), |store| store.close().map(|_| ()));
         let mut events = self.disk.take_trace();
+        let struck = self.disk.take_struck();
+        let fails = self.failed || struck.iter().any(|strike| strike.is_of_writing());
         match closed {
-            Ok(()) if events.iter().any(writes) => self.expected.seal(),
-            Ok(()) | Err(Error::Device(_) | Error::Poisoned) => {}
-            Err(error) => return Err(Failure::new(format!("close: {error}"))),
+            Ok(()) if fails => {
+                return Err(Failure::new("close is content though a write has failed"));
+            }
+            Ok(()) if self.mounted => self.expected.seal(),
+            Ok(()) if events.iter().any(writes) => {
+                return Err(Failure::new("close wrote though nothing was to be sealed"));
+            }
+            Ok(()) => {}
+            Err(Error::Device(_)) if !struck.is_empty() => {}
+            Err(Error::Poisoned) if self.failed => {}
+            Err(error) => return Err(Failure::new(format!("close: {error}, without a cause"))),
         }
-        self.open()?;
+        self.open_again()?;
         events.extend(self.disk.take_trace());
         Ok(events)
+    }
+
+    fn open_again(&mut self) -> Result<(), Failure> {
+        self.idle = self.next_idle();
+        self.open()
     }
 
     /// Opens the store as the next process would, and settles what it holds.
     fn open(&mut self) -> Result<(), Failure> {
         self.disk.drop_cache();
         let store = match self.try_open() {
-            // A fault that was meant for a later call.
-            Err(Error::Device(_)) => {
+            // A fault that was meant for it, or for a later call.
+            Err(Error::Device(_)) if !self.disk.take_struck().is_empty() => {
                 self.disk.heal();
                 self.disk.drop_cache();
                 self.try_open()
@@ -257,10 +355,11 @@ impl Living {
         };
         let store = store.map_err(|error| Failure::new(format!("open: {error}")))?;
         self.disk.heal();
+        drop(self.disk.take_struck());
         let state = self.expected.judge(&store)?;
         self.model.restore(state.contents.clone());
-        self.expected.settle(state);
-        self.failed = false;
+        self.disk.adopt(&self.expected.settle(state));
+        (self.failed, self.mounted) = (false, false);
         self.store = Some(store);
         Ok(())
     }
@@ -268,7 +367,28 @@ impl Living {
     fn try_open(&mut self) -> Result<Store<Arc<SimDisk>>, Error> {
         self.opens += 1;
         let Origin { seed, life, shape, .. } = self.origin;
-        let seed = Random::new(seed ^ life << 48 ^ self.opens << 32).next();
+        // What two mounts of one seed write at one place can't be told apart: seeds must be random.
+        let alike = shape.odd.has(Oddity::Alike);
+        let mount = if alike { self.idle } else { life << 48 ^ self.opens << 32 };
+        let seed = Random::new(seed ^ mount).next();
         Store::open(Arc::clone(&self.disk), self.clock.clone(), shape.options(seed))
     }
+}
+
+/// A store with two values for tests: its disk, and what its last step did.
+#[cfg(test)]
+pub(super) fn two_values() -> (Shape, Vec<u8>, Lapse) {
+    use super::shape::Oddities;
+    let odd = Oddities::NONE;
+    let shape = Shape { kib: 256, block: 512, clock_moves: true, small_deltas: false, odd };
+    let disk = Disk::formatted(&shape, 3).expect("a store");
+    let steps =
+        ["set /a 40t1", "set /b 40t2"].map(|text| Step::Write(text.parse().expect("a call")));
+    let lapses = live(Origin { shape, seed: 3, life: 0 }, &disk, &steps);
+    let mut lapses = lapses.expect("it lives");
+    let mut medium = crate::disk::Medium::new(disk.bytes);
+    for event in lapses.iter().flat_map(|lapse| &lapse.events) {
+        medium.happen(event);
+    }
+    (shape, medium.durable, lapses.pop().expect("two steps"))
 }

@@ -11,13 +11,16 @@ mod judge;
 mod life;
 mod oracle;
 mod replay;
+mod rot;
 mod script;
+mod shape;
 mod shrink;
 mod survivors;
 mod workload;
 
 pub use explore::{Bounds, Found, Stats, explore};
-pub use failure::Failure;
+pub use failure::{Failure, tell_panics_as_failures};
 pub use replay::replay;
-pub use script::{Cut, Life, NoScript, Script, Shape, Step};
+pub use script::{Cut, Life, NoScript, Script, Step};
+pub use shape::{Oddities, Oddity, Shape};
 pub use shrink::shrink;

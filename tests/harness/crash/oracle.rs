@@ -6,7 +6,7 @@
 
 use crate::contents::{Contents, Untold, differences, try_contents};
 use crate::crash::failure::Failure;
-use nerite::{Error, KvRead};
+use nerite::{Corruption, Error, Key, KvRead};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -65,14 +65,18 @@ impl Expected {
         self.issued = sectors;
     }
 
-    /// The store holds this, which is one of the states, and will hold it for ever.
-    pub(super) fn settle(&mut self, state: Arc<State>) {
+    /// The store holds this, which is one of the states, and will hold it for ever. Tells where it lies
+    /// if it is what was issued last.
+    pub(super) fn settle(&mut self, state: Arc<State>) -> Vec<usize> {
         let before = Arc::clone(&self.states[0]);
-        let sectors = std::mem::take(&mut self.issued);
-        if !Arc::ptr_eq(&state, &before) && !sectors.is_empty() {
-            self.last_group = Some(LastGroup { sectors, before });
+        let mut sectors = std::mem::take(&mut self.issued);
+        if Arc::ptr_eq(&state, &before) {
+            sectors.clear();
+        } else if !sectors.is_empty() {
+            self.last_group = Some(LastGroup { sectors: sectors.clone(), before });
         }
         self.states = vec![state];
+        sectors
     }
 
     /// The superblock says now how far the log is durable: no damage to it is excused.
@@ -91,6 +95,18 @@ impl Expected {
         expected
     }
 
+    /// All that any of the states names; a key may come twice.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.states.iter().flat_map(|state| state.contents.keys())
+    }
+
+    /// Whether any of the states has this value for `key`, or none for it.
+    pub(super) fn may_hold(&self, key: &Key, value: Option<&[u8]>) -> bool {
+        let held =
+            |state: &Arc<State>| state.contents.get(key).map(|(value, _)| &value[..]) == value;
+        self.states.iter().any(held)
+    }
+
     /// Tells apart what is expected of two equal images.
     pub(super) fn fingerprint(&self) -> u64 {
         let mix = |sum: u64, state: &Arc<State>| sum.rotate_left(23) ^ state.fingerprint;
@@ -101,8 +117,8 @@ impl Expected {
     pub(super) fn judge<K: KvRead + ?Sized>(&self, kv: &K) -> Result<Arc<State>, Verdict> {
         let found = match try_contents(kv) {
             Ok(found) => found,
-            Err(Untold::Call(_, _, error @ Error::Corrupt(_))) => {
-                return Err(Verdict::Corrupt(error));
+            Err(Untold::Call(_, _, Error::Corrupt(corruption))) => {
+                return Err(Verdict::Corrupt(corruption));
             }
             Err(untold) => return Err(Failure::new(untold.to_string()).into()),
         };
@@ -121,7 +137,7 @@ impl Expected {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// It says that it is damaged.
-    Corrupt(Error),
+    Corrupt(Corruption),
     Failure(Failure),
 }
 
@@ -134,7 +150,7 @@ impl From<Failure> for Verdict {
 impl From<Verdict> for Failure {
     fn from(verdict: Verdict) -> Self {
         match verdict {
-            Verdict::Corrupt(error) => Self::new(format!("a sound store is refused: {error}")),
+            Verdict::Corrupt(told) => Self::new(format!("a sound store is refused: {told}")),
             Verdict::Failure(failure) => failure,
         }
     }
@@ -164,7 +180,7 @@ mod tests {
     fn what_is_acknowledged_or_issued_is_right_and_nothing_else() {
         let mut expected = Expected::empty();
         let (one, two) = (after(&["a"]), after(&["a", "b"]));
-        expected.settle(Arc::clone(&one));
+        assert_eq!(expected.settle(Arc::clone(&one)), [], "nothing was issued");
         expected.issue(Arc::clone(&two), vec![512]);
         for right in [&one, &two] {
             let judged = expected.judge(&holding(right)).unwrap();
@@ -178,7 +194,8 @@ mod tests {
         let model = Model::new(later);
         model.set(&Key::new("a").unwrap(), b"x").unwrap();
         assert!(expected.judge(&model).is_err(), "times count");
-        expected.settle(two);
+        assert_eq!(expected.clone().settle(one.clone()), [], "what was issued is lost");
+        assert_eq!(expected.settle(two), [512]);
         assert!(expected.judge(&holding(&one)).is_err(), "settled");
     }
 
@@ -188,7 +205,7 @@ mod tests {
         let store = Model::new(TestClock::new(0));
         let state = after(&["a"]);
         expected.issue(Arc::clone(&state), vec![512]);
-        expected.settle(state);
+        drop(expected.settle(state));
         assert!(expected.with_damage_at(512).judge(&store).is_ok());
         assert!(expected.with_damage_at(1024).judge(&store).is_err());
         assert!(expected.judge(&store).is_err());
@@ -202,7 +219,7 @@ mod tests {
         let mut two = Expected::empty();
         assert_eq!(one.fingerprint(), two.fingerprint());
         one.issue(after(&["a"]), Vec::new());
-        two.settle(after(&["a"]));
+        drop(two.settle(after(&["a"])));
         assert_ne!(one.fingerprint(), two.fingerprint());
     }
 }

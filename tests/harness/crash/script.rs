@@ -8,50 +8,11 @@
 //! so many events of its last step, with a [`Fate`] for each sector pending then (those that are
 //! not told are old). `rot 4096 f` behind that lets one sector rot besides.
 
-use crate::disk::{Fate, Fault, Strike, Unflushed};
+use super::shape::Shape;
+use crate::disk::{Fate, Fault};
 use crate::write::Write;
-use nerite::OpenOptions;
 use std::fmt;
 use std::str::FromStr;
-
-/// The disk and its store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// KiB on the disk.
-    pub kib: u32,
-    /// Bytes in a block of the store. The disk's own blocks are sectors.
-    pub block: u32,
-    /// The clock goes on from step to step; otherwise it stands still.
-    pub clock_moves: bool,
-    /// Deltas and nodes are of a few keys, so that checkpoints go on within a short life.
-    pub small_deltas: bool,
-}
-
-impl Shape {
-    /// Bytes of superblock slots at the start of the disk (`docs/format.md`, layout).
-    #[must_use]
-    pub const fn superblocks_len(&self) -> usize {
-        let page = if self.block > 4096 { self.block as usize } else { 4096 };
-        self.copies() * 2 * page
-    }
-
-    /// How a mount of this seed opens the store.
-    #[must_use]
-    pub const fn options(&self, seed: u64) -> OpenOptions {
-        let options = OpenOptions::new(seed);
-        if self.small_deltas {
-            options.delta_entries(3).node_entries(3).step_nodes(1).cache_bytes(16 << 10)
-        } else {
-            options
-        }
-    }
-
-    /// Copies of each superblock slot.
-    #[must_use]
-    pub const fn copies(&self) -> usize {
-        if self.kib < 256 { 1 } else { 2 }
-    }
-}
 
 /// One thing done to a store or to its disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,18 +64,7 @@ impl fmt::Display for Step {
             Self::Write(write) => write!(f, "{write}"),
             Self::Open => f.write_str("open"),
             Self::Close => f.write_str("close"),
-            Self::Fault(fault) => match fault.strike {
-                Strike::ReadFails => write!(f, "fail read {}", fault.after),
-                Strike::WriteFails { landed } => write!(f, "fail write {landed} {}", fault.after),
-                Strike::FlushFails(Unflushed::Kept) => write!(f, "fail flush kept {}", fault.after),
-                Strike::FlushFails(Unflushed::Dropped) => {
-                    write!(f, "fail flush dropped {}", fault.after)
-                }
-                Strike::FlushFails(Unflushed::Cached) => {
-                    write!(f, "fail flush cached {}", fault.after)
-                }
-                other => write!(f, "{other:?} has no text"),
-            },
+            Self::Fault(fault) => write!(f, "fail {fault}"),
         }
     }
 }
@@ -146,10 +96,7 @@ impl fmt::Display for Life {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shape { kib, block, clock_moves, small_deltas } = self.shape;
-        let clock = if clock_moves { "moves" } else { "still" };
-        let deltas = if small_deltas { "small" } else { "large" };
-        write!(f, "disk {kib}K block {block} clock {clock} deltas {deltas} seed {}", self.seed)?;
+        write!(f, "{} seed {}", self.shape, self.seed)?;
         self.lives.iter().try_for_each(|life| write!(f, ": {life}"))
     }
 }
@@ -167,22 +114,13 @@ impl fmt::Display for NoScript {
 impl std::error::Error for NoScript {}
 
 fn parse_step(text: &str) -> Option<Step> {
-    let words: Vec<_> = text.split_whitespace().collect();
-    let fault = |strike, after: &str| {
-        let after = after.parse().ok()?;
-        Some(Step::Fault(Fault { after, ..Fault::next(strike) }))
-    };
-    match words[..] {
-        ["open"] => Some(Step::Open),
-        ["close"] => Some(Step::Close),
-        ["fail", "read", after] => fault(Strike::ReadFails, after),
-        ["fail", "write", landed, after] => {
-            fault(Strike::WriteFails { landed: landed.parse().ok()? }, after)
-        }
-        ["fail", "flush", "kept", after] => fault(Strike::FlushFails(Unflushed::Kept), after),
-        ["fail", "flush", "dropped", after] => fault(Strike::FlushFails(Unflushed::Dropped), after),
-        ["fail", "flush", "cached", after] => fault(Strike::FlushFails(Unflushed::Cached), after),
-        _ => text.parse().ok().map(Step::Write),
+    match text {
+        "open" => Some(Step::Open),
+        "close" => Some(Step::Close),
+        _ => match text.strip_prefix("fail ") {
+            Some(fault) => fault.parse().ok().map(Step::Fault),
+            None => text.parse().ok().map(Step::Write),
+        },
     }
 }
 
@@ -213,25 +151,10 @@ fn parse_life(text: &str) -> Option<Life> {
 
 fn parse_head(text: &str) -> Option<(Shape, u64)> {
     let words: Vec<_> = text.split_whitespace().collect();
-    let ["disk", kib, "block", block, "clock", clock, "deltas", deltas, "seed", seed] = words[..]
-    else {
-        return None;
-    };
-    let shape = Shape {
-        kib: kib.strip_suffix('K')?.parse().ok()?,
-        block: block.parse().ok()?,
-        clock_moves: match clock {
-            "moves" => true,
-            "still" => false,
-            _ => return None,
-        },
-        small_deltas: match deltas {
-            "small" => true,
-            "large" => false,
-            _ => return None,
-        },
-    };
-    Some((shape, seed.parse().ok()?))
+    match Shape::from_words(&words)? {
+        (shape, ["seed", seed]) => Some((shape, seed.parse().ok()?)),
+        _ => None,
+    }
 }
 
 impl FromStr for Script {
@@ -251,8 +174,8 @@ impl FromStr for Script {
 mod tests {
     use super::*;
 
-    const LINE: &str = "disk 64K block 512 clock still deltas large seed 7: set /a 600t1; fail flush cached 1; \
-                        fail flush kept 0; fail flush dropped 2; fail write 3 0; fail read 1; open; \
+    const LINE: &str = "disk 64K block 512 clock still deltas large dirty seed 7: set /a 600t1; part /a 3 9h2; \
+                        alloc /b 7 5; fail read 1; fail write 3 0 always; fail flush cached 1; open; \
                         mv /a /b cut 1 n,o,h37,t5,z,f,g99: close; rm / cut 0 rot 4096 f: alloc /a 7";
 
     #[test]
@@ -273,14 +196,5 @@ mod tests {
         for part in [" sit /a", " open cut", " open cut 1 x", " open cut 1 n rot 5", " cut 1 n n"] {
             assert!(told(&format!("{head}:{part}")).contains(part.trim()), "{part}");
         }
-    }
-
-    #[test]
-    fn superblocks_take_what_the_format_says() {
-        let len = |kib, block| {
-            Shape { kib, block, clock_moves: true, small_deltas: false }.superblocks_len()
-        };
-        assert_eq!((len(64, 512), len(255, 4096)), (8192, 8192));
-        assert_eq!((len(256, 512), len(1024, 8192)), (16384, 32768));
     }
 }

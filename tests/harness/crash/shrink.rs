@@ -1,6 +1,6 @@
 //! A failing script made short: what is not needed to fail goes.
 
-use super::replay::replay;
+use super::replay::replay_fitted;
 use super::script::{Life, Script, Step};
 use crate::disk::Fate;
 
@@ -10,10 +10,11 @@ const ATTEMPTS: usize = 3000;
 /// The shortest script found that still fails, in a few passes over what can be left out.
 #[must_use]
 pub fn shrink(script: &Script) -> Script {
-    shrink_by(script, |candidate| replay(candidate).is_err())
+    shrink_by(script, |candidate| replay_fitted(candidate).is_err_and(|told| !told.is_misfit()))
 }
 
-fn shrink_by(script: &Script, fails: impl Fn(&Script) -> bool) -> Script {
+/// `fails` may make the cuts of its candidate fit.
+fn shrink_by(script: &Script, fails: impl Fn(&mut Script) -> bool) -> Script {
     let mut shrinker = Shrinker { best: script.clone(), attempts: 0, fails };
     while shrinker.pass() && shrinker.attempts < ATTEMPTS {}
     shrinker.best
@@ -25,7 +26,7 @@ struct Shrinker<F> {
     fails: F,
 }
 
-impl<F: Fn(&Script) -> bool> Shrinker<F> {
+impl<F: Fn(&mut Script) -> bool> Shrinker<F> {
     /// Tries everything once. Whether anything helped.
     fn pass(&mut self) -> bool {
         let mut helped = false;
@@ -41,9 +42,9 @@ impl<F: Fn(&Script) -> bool> Shrinker<F> {
     }
 
     /// Takes the candidate if it fails too.
-    fn offer(&mut self, candidate: Script) -> bool {
+    fn offer(&mut self, mut candidate: Script) -> bool {
         self.attempts += 1;
-        let fails = self.attempts < ATTEMPTS && (self.fails)(&candidate);
+        let fails = self.attempts < ATTEMPTS && (self.fails)(&mut candidate);
         if fails {
             self.best = candidate;
         }
@@ -137,9 +138,9 @@ mod tests {
     fn what_is_not_needed_to_fail_goes() {
         let line = "disk 64K block 512 clock still deltas large seed 7: set /a 600t1; open; set /b 9h2 cut 3 n,n: \
                     rm /a cut 1 n: open; mv /b /c; close; set /d 800t3 cut 2 n,h37,o,g5,o,z";
-        let script: Script = line.parse().unwrap();
+        let mut script: Script = line.parse().unwrap();
         // It fails for a rename, for a value of 100 bytes or more behind it, and for a torn sector 1.
-        let fails = |script: &Script| {
+        let fails = |script: &mut Script| {
             script.lives.iter().any(|life| {
                 let text = life.to_string();
                 let value = text.split("set /d ").nth(1).and_then(|rest| rest.split('t').next());
@@ -148,7 +149,7 @@ mod tests {
                 text.contains("mv") && long && text.contains(",h37")
             })
         };
-        assert!(fails(&script));
+        assert!(fails(&mut script));
         let short = "disk 64K block 512 clock still deltas large seed 7: mv /b /c; set /d 100t3 cut 2 o,h37";
         assert_eq!(shrink_by(&script, fails).to_string(), short);
     }

@@ -3,7 +3,8 @@
 //! Each seed draws its own shape, keys, sizes and habits first (a swarm, Groce et al., ISSTA 2012):
 //! what one workload never does leaves room for what it does all the time.
 
-use super::script::{Shape, Step};
+use super::script::Step;
+use super::shape::{Oddities, Oddity, Shape};
 use crate::contents::Contents;
 use crate::disk::{Fault, SECTOR, Strike, Unflushed};
 use crate::write::{Value, Write};
@@ -56,7 +57,8 @@ impl Workload {
         let (clock_moves, small_deltas) = (random.one_in(2), random.one_in(2));
         // Nodes take room, and nothing is reclaimed yet.
         let kib = if small_deltas { kib.max(*random.pick(&[128, 128, 256])) } else { kib };
-        let shape = Shape { kib, block, clock_moves, small_deltas };
+        let odd = oddities(block, &mut random);
+        let shape = Shape { kib, block, clock_moves, small_deltas, odd };
         let key = |path: &&str| Key::new(path).expect("a short path");
         let count = 2 + random.below(KEYS.len() - 1);
         let keys = (0..count).map(|_| key(random.pick(&KEYS))).collect();
@@ -88,6 +90,9 @@ impl Workload {
     pub(super) fn after_crash(&mut self, under_way: Option<&Step>, held: Contents) -> Vec<Step> {
         self.model.restore(held);
         let mut steps = Vec::new();
+        if self.faults && self.random.one_in(4) {
+            self.open(&mut steps);
+        }
         match under_way {
             Some(Step::Write(write)) if !self.random.one_in(3) => {
                 let again = self.again(write);
@@ -119,12 +124,15 @@ impl Workload {
         let roll = self.random.below(100);
         if self.faults && self.random.one_in(8) {
             let fault = self.fault();
-            let write = self.write(removes, renames, parts);
             steps.push(Step::Fault(fault));
-            self.call(write, steps);
-            steps.push(Step::Open);
+            // A store that has failed once stays poisoned.
+            for _ in 0..=self.random.below(3) {
+                let write = self.write(removes, renames, parts);
+                self.call(write, steps);
+            }
+            self.open(steps);
         } else if roll < opens {
-            steps.push(if self.random.one_in(3) { Step::Close } else { Step::Open });
+            self.open(steps);
         } else {
             let write = self.write(removes, renames, parts);
             // The first commit of a mount is not like others, and a group not like one frame.
@@ -133,6 +141,18 @@ impl Workload {
             }
             self.call(write, steps);
         }
+    }
+
+    /// Opens the store again. Recovery must bear a read that fails, sealing anything.
+    fn open(&mut self, steps: &mut Vec<Step>) {
+        let open = if self.random.one_in(3) { Step::Close } else { Step::Open };
+        if self.faults && self.random.one_in(2) {
+            let read =
+                Fault { after: self.random.below(13) as u64, ..Fault::next(Strike::ReadFails) };
+            let fault = if open == Step::Close { self.fault() } else { read };
+            steps.push(Step::Fault(fault));
+        }
+        steps.push(open);
     }
 
     /// Adds the call. What it leads to is right unless a disk fails or is full.
@@ -199,6 +219,22 @@ impl Workload {
         let after = u64::from(self.random.one_in(4));
         Fault { after, ..Fault::next(strike) }
     }
+}
+
+/// Half of the shapes are plain.
+fn oddities(block: u32, random: &mut Random) -> Oddities {
+    let mut odd = Oddities::NONE;
+    if random.one_in(2) {
+        return odd;
+    }
+    for one in [Oddity::Alike, Oddity::Dirty, Oddity::Larger, Oddity::Pages, Oddity::Discards] {
+        // Few blocks are that large: half of them lie on such a disk.
+        let drawn = if one == Oddity::Pages { block >= 4096 } else { random.one_in(3) };
+        if drawn {
+            odd = odd.and(one);
+        }
+    }
+    odd
 }
 
 /// Lengths around what decides: nothing, a sector, a block, two values in a frame or one.

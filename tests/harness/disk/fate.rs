@@ -1,6 +1,6 @@
 //! What a crash makes of one sector.
 
-use super::sector::{SECTOR, Sector};
+use super::sector::{SECTOR, Sector, sector_mut};
 use crate::random::Random;
 use std::fmt;
 use std::str::FromStr;
@@ -27,6 +27,15 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// Where the new bytes end or begin, if only some of them reached the disk.
+    #[must_use]
+    pub const fn torn_at(&self) -> Option<u16> {
+        match self {
+            Self::Head(at) | Self::Tail(at) => Some(*at),
+            _ => None,
+        }
+    }
+
     /// Makes of `sector`, which holds the old bytes, what the disk holds after the crash.
     pub fn strike(self, sector: &mut Sector, new: &Sector) {
         match self {
@@ -46,6 +55,13 @@ impl Fate {
             Self::Garbage(seed) => garbage(seed, sector),
         }
     }
+}
+
+/// Lets the sector at `offset` rot: where the fate brings new bytes, they are the old ones inverted.
+pub fn rot(bytes: &mut [u8], offset: usize, fate: Fate) {
+    let sector = sector_mut(bytes, offset);
+    let inverted = sector.map(|byte| !byte);
+    fate.strike(sector, &inverted);
 }
 
 /// Fills a sector with bytes from a seed.

@@ -11,9 +11,9 @@ mod sim;
 mod tests;
 
 pub use counting::{CountingDevice, Counts};
-pub use fate::{Fate, NoFate};
+pub use fate::{Fate, NoFate, rot};
 pub use medium::{Event, Medium, Written};
 pub use monitor::Monitor;
-pub use plan::{Fault, Repeat, Strike, Unflushed};
+pub use plan::{Fault, NoFault, Repeat, Strike, Unflushed};
 pub use sector::{SECTOR, Sector};
 pub use sim::{Beyond, SimDisk};

@@ -1,8 +1,10 @@
 //! Watches that nothing acknowledged is written over.
 //!
-//! Invariant watched: a sector that a call wrote before it returned `Ok` holds acknowledged data.
-//! Nobody writes to it again, or discards it, until it is released. Slots of the superblock are
-//! exempt: they are the one thing that is written in place.
+//! Invariant watched: a sector that a call wrote before it returned `Ok` holds acknowledged data, and
+//! so does one that recovery has adopted though its call never returned. Nobody writes to it again until
+//! it is released. A discard releases: whether that was right, the data tells. (So only disks that
+//! discard can be watched once segments are used again.) Slots of the superblock are exempt: they are
+//! the one thing that is written in place.
 
 use super::sector::SECTOR;
 
@@ -29,6 +31,20 @@ impl Monitor {
         for sector in self.touched.drain(..) {
             self.acknowledged[sector] = true;
         }
+    }
+
+    /// The sectors at these offsets were found to hold what is acknowledged from now on.
+    pub(super) fn adopt(&mut self, offsets: &[usize]) {
+        for offset in offsets {
+            self.acknowledged[offset / SECTOR] = true;
+        }
+    }
+
+    /// Nothing is needed of the sector at `offset` any more: so says who discards it.
+    pub(super) fn release(&mut self, offset: usize) {
+        let sector = offset / SECTOR;
+        self.acknowledged[sector] = false;
+        self.touched.retain(|&touched| touched != sector);
     }
 
     /// What was written since the last verdict may be written over: its call has failed.

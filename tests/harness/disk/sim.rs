@@ -1,6 +1,6 @@
 //! A disk in memory that forgets what was not flushed, and fails as it is told.
 
-use super::fate::{Fate, garbage};
+use super::fate::{Fate, garbage, rot};
 use super::medium::{Event, Medium, Written};
 use super::monitor::Monitor;
 use super::plan::{Fault, Plan, Request, Strike, Unflushed};
@@ -9,6 +9,7 @@ use nerite::device::check_request;
 use nerite::{
     BlockDevice, DeviceError, DeviceErrorKind, Geometry, MemoryDevice, ReadRequest, WriteRequest,
 };
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A disk in memory with a cache that a crash loses.
@@ -36,6 +37,8 @@ struct State {
     live: Vec<u8>,
     medium: Medium,
     plan: Plan,
+    /// What has struck since the last look.
+    struck: Vec<Strike>,
     trace: Option<Vec<Event>>,
     monitor: Option<Monitor>,
     end: Option<(usize, Beyond)>,
@@ -55,8 +58,9 @@ impl SimDisk {
         let geometry = Geometry::new(block_size, block_count);
         assert_eq!(geometry.size(), bytes.len() as u64, "whole blocks of {block_size} bytes");
         let (live, medium) = (bytes.clone(), Medium::new(bytes));
-        let (plan, trace, monitor, end) = (Plan::default(), None, None, None);
-        let state = State { live, medium, plan, trace, monitor, end };
+        let (plan, struck) = (Plan::default(), Vec::new());
+        let (trace, monitor, end) = (None, None, None);
+        let state = State { live, medium, plan, struck, trace, monitor, end };
         Self { geometry, state: Mutex::new(state) }
     }
 
@@ -75,6 +79,12 @@ impl SimDisk {
     /// Lets all requests to come work.
     pub fn heal(&self) {
         self.state().plan.clear();
+    }
+
+    /// Which faults have struck since the last look. Without one, a disk never fails.
+    #[must_use]
+    pub fn take_struck(&self) -> Vec<Strike> {
+        std::mem::take(&mut self.state().struck)
     }
 
     /// From now on the disk ends at this byte, though its geometry does not say so.
@@ -109,6 +119,11 @@ impl SimDisk {
         self.state().monitor.iter_mut().for_each(Monitor::acknowledge);
     }
 
+    /// What lies in these sectors was found, and counts as acknowledged from now on.
+    pub fn adopt(&self, sectors: &[usize]) {
+        self.state().monitor.iter_mut().for_each(|monitor| monitor.adopt(sectors));
+    }
+
     /// What was written since the last verdict has not been acknowledged.
     pub fn disclaim(&self) {
         self.state().monitor.iter_mut().for_each(Monitor::disclaim);
@@ -124,11 +139,8 @@ impl SimDisk {
     /// Lets a sector rot where it lies, in bytes on the disk.
     pub fn rot(&self, offset: usize, fate: Fate) {
         let mut state = self.state();
-        let old = *sector(&state.live, offset);
-        let inverted = old.map(|byte| !byte);
-        let mut rotten = old;
-        fate.strike(&mut rotten, &inverted);
-        *sector_mut(&mut state.live, offset) = rotten;
+        rot(&mut state.live, offset, fate);
+        let rotten = *sector(&state.live, offset);
         *sector_mut(&mut state.medium.durable, offset) = rotten;
     }
 
@@ -180,6 +192,20 @@ impl State {
         self.happen(Event::Write(sectors));
     }
 
+    /// Nobody needs these bytes.
+    fn release(&mut self, bytes: Range<usize>) {
+        if let Some(monitor) = &mut self.monitor {
+            bytes.clone().step_by(SECTOR).for_each(|offset| monitor.release(offset));
+        }
+    }
+
+    /// Counts one request, tells what strikes it, and remembers that.
+    fn strike(&mut self, request: Request) -> Option<Strike> {
+        let strike = self.plan.strike(request);
+        self.struck.extend(strike);
+        strike
+    }
+
     fn happen(&mut self, event: Event) {
         self.medium.happen(&event);
         if let Some(trace) = &mut self.trace {
@@ -222,7 +248,7 @@ impl BlockDevice for SimDisk {
 
     fn read(&self, requests: &mut [ReadRequest<'_>]) -> Result<(), DeviceError> {
         let mut state = self.state();
-        if state.plan.strike(Request::Read).is_some() {
+        if state.strike(Request::Read).is_some() {
             return Err(failed(requests.first().map(|request| request.block)));
         }
         for request in requests {
@@ -251,7 +277,7 @@ impl BlockDevice for SimDisk {
             return Err(failed(block));
         }
         sectors.retain(|sector| beyond(sector).is_none());
-        let strike = state.plan.strike(Request::Write);
+        let strike = state.strike(Request::Write);
         let (sectors, fails) = State::astray(strike, sectors);
         state.write(sectors);
         if fails { Err(failed(block)) } else { Ok(()) }
@@ -259,7 +285,7 @@ impl BlockDevice for SimDisk {
 
     fn flush(&self) -> Result<(), DeviceError> {
         let mut state = self.state();
-        match state.plan.strike(Request::Flush) {
+        match state.strike(Request::Flush) {
             None => {
                 state.happen(Event::Flush);
                 return Ok(());
@@ -285,7 +311,10 @@ impl BlockDevice for SimDisk {
                 garbage(offset as u64, &mut bytes);
                 (offset, bytes)
             });
-            self.state().write(discarded.collect());
+            let mut state = self.state();
+            state.release(start..start + len);
+            state.write(discarded.collect());
+            state.release(start..start + len);
         }
         Ok(())
     }

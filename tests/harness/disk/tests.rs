@@ -72,9 +72,11 @@ fn a_failed_read_reads_nothing_and_the_next_one_works() {
     buf.fill(9);
     let failed = disk.read(&mut [ReadRequest { block: 1, buf: &mut buf }]).unwrap_err();
     assert_eq!((failed.kind(), failed.block()), (DeviceErrorKind::Io, Some(1)));
+    assert_eq!(disk.take_struck(), [Strike::ReadFails]);
     assert_eq!(buf, [9; 1024]);
     disk.read(&mut [ReadRequest { block: 1, buf: &mut buf }]).unwrap();
     assert_eq!(buf, [0; 1024]);
+    assert_eq!(disk.take_struck(), [], "taken, and nothing struck again");
 }
 
 #[test]
@@ -248,4 +250,8 @@ fn the_monitor_sees_a_write_over_acknowledged_data_and_no_other() {
     next.watch(disk.monitor().expect("it is watched"));
     assert_eq!(watched(&next, 2), Ok(()));
     watched(&next, 1).unwrap_err();
+    let next = next.with_geometry(|geometry| geometry.discard = true);
+    next.discard(1, 1).unwrap();
+    next.acknowledge();
+    assert_eq!(watched(&next, 1), Ok(()), "released");
 }
