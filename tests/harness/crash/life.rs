@@ -155,6 +155,8 @@ enum Answer {
     Acknowledged(Arc<State>),
     /// The disk failed: this state, or the one before.
     Failed(Arc<State>),
+    /// There was no room for it, and none could be made.
+    NoRoom,
     /// It was refused.
     Refused,
 }
@@ -207,8 +209,10 @@ impl Living {
             return Err(Failure::new(format!("{write}: {error}, without a cause")));
         }
         self.failed |= struck.iter().any(|strike| strike.is_of_writing());
-        if matches!(answer, Err(Error::NoSpace { .. } | Error::TooLarge { .. } | Error::Poisoned)) {
-            return Ok(Answer::Refused);
+        match answer {
+            Err(Error::NoSpace { .. }) => return Ok(Answer::NoRoom),
+            Err(Error::TooLarge { .. } | Error::Poisoned) => return Ok(Answer::Refused),
+            _ => {}
         }
         let expected = write.run(&self.model);
         let state = || State::new(self.model.contents());
@@ -233,20 +237,10 @@ impl Living {
         match error {
             Error::Device(_) => !struck.is_empty(),
             Error::Poisoned => self.failed,
-            Error::NoSpace { needed, free } => needed > free && !(removes && self.has_reserve()),
+            Error::NoSpace { needed, free } => needed > free && !removes,
             Error::TooLarge { size, limit } => size > limit && !removes,
             _ => true,
         }
-    }
-
-    /// Whether a whole segment is left for what only removes: more than the ends of the open segments
-    /// of the chain and of the index.
-    fn has_reserve(&self) -> bool {
-        self.store.as_ref().is_some_and(|store| {
-            let (info, stat) = (store.info(), store.stat());
-            let all = info.segment_size * u64::from(info.segment_count);
-            all.saturating_sub(stat.used_bytes) >= 2 * info.segment_size
-        })
     }
 
     /// Takes note of what a call has led to.
@@ -279,6 +273,8 @@ impl Living {
                     self.expected.issue(state, group);
                 }
             }
+            // What was done to make room holds what is acknowledged, and changes nothing.
+            Answer::NoRoom => self.disk.acknowledge(),
             Answer::Refused if events.is_empty() => {}
             Answer::Refused => {
                 return Err(Failure::new("a call that was refused has written to the disk"));
