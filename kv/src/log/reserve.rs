@@ -79,15 +79,18 @@ pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u
     } else {
         segment.saturating_sub(record.saturating_mul(2).clamp(segment / 16, segment / 2))
     };
-    // While a round lasts, most of the tree can be there twice.
-    let for_nodes = if layout.segment_blocks == 1 { segment } else { segment / 2 };
     let in_records = segments.live_sum().saturating_sub(index);
-    let in_nodes = index.saturating_add(growth).saturating_add(growth / 2);
-    let used = in_records.div_ceil(for_records).saturating_add(in_nodes.div_ceil(for_nodes));
+    let table = table_len(layout);
+    let in_nodes = index.saturating_sub(table).saturating_add(growth).saturating_add(growth / 2);
+    // While a round lasts, most of the tree can be there twice.
+    let twice = if layout.segment_blocks == 1 { 1 } else { 2 };
+    let in_index = in_nodes.saturating_mul(twice).saturating_add(table).div_ceil(segment.max(1));
+    let used = in_records.div_ceil(for_records.max(1)).saturating_add(in_index);
     // Some are open, and not full yet.
     let open = if holds_many_nodes(layout) { 2 } else { u32::from(layout.segment_blocks > 1) };
     let kept = kept(superblock, Purpose::Grow, 0).saturating_add(open);
     let all = layout.segment_count.saturating_sub(kept);
+    let all = all.saturating_sub(all / SPARE);
     u64::from(all).saturating_sub(used).saturating_mul(for_records)
 }
 
