@@ -16,6 +16,8 @@ pub struct Monitor {
     acknowledged: Vec<bool>,
     /// Sectors written since the last verdict on them.
     touched: Vec<usize>,
+    /// Sectors that were ever released.
+    released: Vec<usize>,
 }
 
 impl Monitor {
@@ -23,7 +25,12 @@ impl Monitor {
     /// may always be written.
     #[must_use]
     pub fn new(len: usize, exempt: usize) -> Self {
-        Self { exempt, acknowledged: vec![false; len / SECTOR], touched: Vec::new() }
+        Self {
+            exempt,
+            acknowledged: vec![false; len / SECTOR],
+            touched: Vec::new(),
+            released: Vec::new(),
+        }
     }
 
     /// What was written since the last verdict has been acknowledged.
@@ -45,6 +52,14 @@ impl Monitor {
         let sector = offset / SECTOR;
         self.acknowledged[sector] = false;
         self.touched.retain(|&touched| touched != sector);
+        self.released.push(sector);
+    }
+
+    /// What `later` has released since is not watched here any more: if power fails meanwhile, it may
+    /// have been by then.
+    pub(crate) fn release_as(&mut self, later: &Self) {
+        let since = later.released.get(self.released.len()..).unwrap_or_default();
+        since.iter().for_each(|&sector| self.acknowledged[sector] = false);
     }
 
     /// What was written since the last verdict may be written over: its call has failed.
