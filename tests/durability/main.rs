@@ -15,6 +15,7 @@ mod mounts;
 mod scans;
 mod sizes;
 mod space;
+mod upkeep;
 
 use nerite::{BlockDevice, CreateOptions, Error, Key, KvRead, KvWrite, OpenOptions, Store, Uuid};
 use nerite_tests::{Contents, Fate, Fault, SimDisk, Strike, TestClock, Unflushed, contents};

@@ -2,6 +2,7 @@
 
 use super::bytes::{Put, Reader};
 use super::check::check;
+use super::index_key::RANGE_END_LEN_MAX;
 use super::layout::Layout;
 use super::pointer::Pointer;
 use crate::error::Fault;
@@ -9,7 +10,7 @@ use alloc::vec::Vec;
 
 const MAGIC: [u8; 4] = *b"NrTb";
 const CHECKED_FROM: usize = 8;
-const HEADER_LEN: usize = 60;
+const HEADER_LEN: usize = 62;
 const ROW_LEN: usize = 8;
 
 /// Live bytes are the low 56 bits of a row, the use is above them.
@@ -50,14 +51,17 @@ pub(crate) struct Table {
     /// The last frame whose changes are counted.
     pub(crate) counted: u64,
     pub(crate) totals: Totals,
+    /// What the frozen delta has below this key is in the tree already.
+    pub(crate) merged_to: Vec<u8>,
     /// Of each segment, its use and the bytes in it that are live.
     pub(crate) rows: Vec<(Use, u64)>,
 }
 
 impl Table {
-    /// Bytes of the table of a store, without what fills the last block.
-    pub(crate) const fn len(layout: &Layout) -> usize {
-        (layout.segment_count as usize).saturating_mul(ROW_LEN).saturating_add(HEADER_LEN)
+    /// Bytes of the table of a store with a key of this length, without what fills the last block.
+    pub(crate) const fn len(layout: &Layout, key_len: usize) -> usize {
+        let rows = (layout.segment_count as usize).saturating_mul(ROW_LEN);
+        rows.saturating_add(HEADER_LEN).saturating_add(key_len)
     }
 
     /// The table as it lies at `at`, in whole blocks, and its check.
@@ -75,6 +79,8 @@ impl Table {
             };
             bytes.put_u64(used << LIVE_BITS | live & LIVE_MASK);
         }
+        bytes.put_u16(u16::try_from(self.merged_to.len()).unwrap_or(u16::MAX));
+        bytes.put(&self.merged_to);
         let whole = bytes.len().checked_next_multiple_of(block_len as usize);
         bytes.resize(whole.unwrap_or(bytes.len()), 0);
         let check = check(bytes.get(CHECKED_FROM..).unwrap_or_default());
@@ -109,7 +115,12 @@ impl Table {
             return Err(Fault::Field("segments"));
         }
         let rows = (0..layout.segment_count).map(|_| decode_row(reader.u64()?, layout));
-        Ok(Self { counted, totals, rows: rows.collect::<Result<_, _>>()? })
+        let rows = rows.collect::<Result<_, _>>()?;
+        let key_len = usize::from(reader.u16()?);
+        if key_len > RANGE_END_LEN_MAX {
+            return Err(Fault::Field("key length"));
+        }
+        Ok(Self { counted, totals, merged_to: reader.take(key_len)?.to_vec(), rows })
     }
 }
 
@@ -138,7 +149,8 @@ mod tests {
     fn table() -> Table {
         let uses = [Use::Free, Use::Chain, Use::Nodes, Use::Survivors].into_iter().cycle();
         let rows = uses.zip([0, 4096, 77, 5]).cycle().take(14).collect();
-        Table { counted: 3, totals: Totals { keys: 4, live: 5, index: 6 }, rows }
+        let totals = Totals { keys: 4, live: 5, index: 6 };
+        Table { counted: 3, totals, merged_to: b"key".to_vec(), rows }
     }
 
     fn decode(bytes: &[u8], check: u32) -> Result<Table, Fault> {
@@ -150,7 +162,7 @@ mod tests {
     fn comes_back_from_its_own_place_only() {
         let (bytes, check) = table().encode(7, 8192, 512);
         assert_eq!(bytes.len(), 512);
-        assert_eq!(Table::len(&layout()), HEADER_LEN + 14 * ROW_LEN);
+        assert_eq!(Table::len(&layout(), 3), HEADER_LEN + 14 * ROW_LEN + 3);
         assert_eq!(decode(&bytes, check), Ok(table()));
         let (bytes, check) = table().encode(7, 4096, 512);
         assert_eq!(decode(&bytes, check), Err(Fault::Field("place")));

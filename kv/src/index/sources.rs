@@ -109,11 +109,12 @@ impl Index {
         self.delta.log_len.saturating_add(frozen)
     }
 
-    /// Freezes the delta, as of `point`. Nothing may be frozen already.
-    pub(crate) fn freeze(&mut self, point: ChainPoint) {
+    /// Freezes the delta, as of `point`. What it has below `merged_to` is in the tree. Nothing may be
+    /// frozen already.
+    pub(crate) fn freeze(&mut self, point: ChainPoint, merged_to: Vec<u8>) {
         debug_assert!(self.frozen.is_none(), "one round at a time");
         let delta = Arc::new(core::mem::take(&mut self.delta));
-        self.frozen = Some(Frozen { delta, point, merged_to: Vec::new() });
+        self.frozen = Some(Frozen { delta, point, merged_to });
     }
 
     /// The tree is now this one; the frozen delta is in it below `merged_to`, or all of it.

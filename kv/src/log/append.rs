@@ -43,6 +43,8 @@ pub(crate) struct Log {
     pub(super) durable: u64,
     /// The highest frame that something durable says to be so.
     pub(super) attested: u64,
+    /// How far the frozen delta is in the tree, as the table says.
+    pub(super) merged_to: Vec<u8>,
     /// Where nodes and survivors go on.
     pub(super) open: Open,
     /// All room that could be made has been made, and nothing has become dead since.
@@ -89,7 +91,7 @@ impl Log {
     pub(crate) fn new(
         found: &Found,
         point: ChainPoint,
-        (segments, open): (Segments, Open),
+        (segments, open, merged_to): (Segments, Open, Vec<u8>),
         epoch: u64,
         remains: bool,
     ) -> Self {
@@ -102,6 +104,7 @@ impl Log {
             durable: point.number.saturating_sub(1),
             attested: newest.superblock.must_reach,
             mount: Some(Mount { epoch, remains }),
+            merged_to,
             open,
             exhausted: false,
             moves: 0,

@@ -43,12 +43,12 @@ pub(crate) struct Step<'a> {
 }
 
 /// How far a round is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Progress {
     /// As far as before: nodes were moved, no more.
     Same,
-    /// Something of the delta that was frozen here is in the tree.
-    Part(ChainPoint),
+    /// What the delta that was frozen here has below this key is in the tree.
+    Part(ChainPoint, Vec<u8>),
     /// All of it is: the tail starts here.
     Whole(ChainPoint),
 }
@@ -158,16 +158,18 @@ impl Log {
         self.check()?;
         let Step { tree, mut new, old, forgotten, progress } = step;
         let before = *self.superblock();
-        let (tail_start, frozen) = match progress {
-            Progress::Same => (before.tail_start, before.frozen),
-            Progress::Part(point) if planted(Bug::TailStartEarly) => {
-                (point, point.number.saturating_sub(1))
+        let (tail_start, frozen, merged_to) = match progress {
+            Progress::Same => (before.tail_start, before.frozen, self.merged_to.clone()),
+            Progress::Part(point, merged_to) => {
+                let early = planted(Bug::TailStartEarly);
+                let tail_start = if early { point } else { before.tail_start };
+                (tail_start, point.number.saturating_sub(1), merged_to)
             }
-            Progress::Part(point) => (before.tail_start, point.number.saturating_sub(1)),
-            Progress::Whole(point) => (point, 0),
+            Progress::Whole(point) => (point, 0, Vec::new()),
         };
         let layout = before.layout;
-        let table_at = new.outside.place(Table::len(&layout))?;
+        let table_len = Table::len(&layout, merged_to.len());
+        let table_at = new.outside.place(table_len)?;
         let mut segments = self.segments.clone();
         new.outside.taken.iter().for_each(|&segment| segments.take(segment, Kind::Nodes));
         for (at, run) in &new.outside.runs {
@@ -180,10 +182,10 @@ impl Log {
         for record in forgotten {
             segments.forget(record, by);
         }
-        let table_len = layout.blocks(Table::len(&layout) as u64) * u64::from(layout.block_len);
+        let table_len = layout.blocks(table_len as u64) * u64::from(layout.block_len);
         let table_len = u32::try_from(table_len).unwrap_or(u32::MAX);
         segments.add_index(Pointer { at: table_at, len: table_len, check: 0 });
-        let table = segments.to_table(tail_start.generation, self.durable);
+        let table = segments.to_table(tail_start.generation, self.durable, &merged_to);
         let (bytes, check) = table.encode(before.birth, table_at, layout.block_len);
         let table = Some(new.push(table_at, &bytes, check));
         self.poisoned = true;
@@ -200,9 +202,10 @@ impl Log {
         self.open.nodes = index_open;
         self.segments = segments;
         self.segments.flushed();
-        if matches!(progress, Progress::Whole(_)) {
+        if frozen == 0 {
             self.segments.try_again();
         }
+        self.merged_to = merged_to;
         Ok(new.into_nodes())
     }
 

@@ -23,6 +23,12 @@ fn holds_many_nodes(layout: &Layout) -> bool {
     layout.segment_len() >= u64::from(layout.node_len_max()).saturating_mul(2)
 }
 
+/// The same where a segment holds one node: half of it may be lost to packing.
+const SPARE_SMALL: u32 = 6;
+
+/// Bytes of the key in a table, about.
+const KEY_LEN: usize = 64;
+
 /// One of so many segments is left empty by what grows the store: the fuller it is, the less a batch of
 /// cleaning frees.
 const SPARE: u32 = 16;
@@ -90,7 +96,7 @@ pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u
     let open = if holds_many_nodes(layout) { 2 } else { u32::from(layout.segment_blocks > 1) };
     let kept = kept(superblock, Purpose::Grow, 0).saturating_add(open);
     let all = layout.segment_count.saturating_sub(kept);
-    let all = all.saturating_sub(all / SPARE);
+    let all = all.saturating_sub(all / if holds_many_nodes(layout) { SPARE } else { SPARE_SMALL });
     u64::from(all).saturating_sub(used).saturating_mul(for_records)
 }
 
@@ -101,7 +107,7 @@ fn step_segments(superblock: &Superblock) -> u32 {
     let node = u64::from(layout.node_len_max());
     if layout.segment_blocks == 1 {
         let level = tree.map_or(0, |tree| u32::from(tree.level));
-        let table = layout.blocks(Table::len(layout) as u64);
+        let table = layout.blocks(Table::len(layout, KEY_LEN) as u64);
         return level.saturating_add(3).saturating_add(u32::try_from(table).unwrap_or(u32::MAX));
     }
     let (root, level) = tree.map_or((0, 0), |Tree { root, level }| (root.len, level));
@@ -126,5 +132,6 @@ pub(super) fn path_len(superblock: &Superblock) -> u64 {
 }
 
 fn table_len(layout: &Layout) -> u64 {
-    layout.blocks(Table::len(layout) as u64).saturating_mul(u64::from(layout.block_len))
+    let len = Table::len(layout, KEY_LEN) as u64;
+    layout.blocks(len).saturating_mul(u64::from(layout.block_len))
 }

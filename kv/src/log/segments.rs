@@ -151,7 +151,7 @@ impl Segments {
 
     /// The table of a checkpoint whose tail starts in a segment of this generation. Counted are the
     /// changes up to this frame.
-    pub(super) fn to_table(&self, generation: u64, counted: u64) -> Table {
+    pub(super) fn to_table(&self, generation: u64, counted: u64, merged_to: &[u8]) -> Table {
         let row = |segment: &Segment| {
             let used = match segment.state {
                 State::Chain(first) if first < generation => Use::Chain,
@@ -161,7 +161,8 @@ impl Segments {
             };
             (used, segment.live)
         };
-        Table { counted, totals: self.totals, rows: self.table.iter().map(row).collect() }
+        let rows = self.table.iter().map(row).collect();
+        Table { counted, totals: self.totals, merged_to: merged_to.to_vec(), rows }
     }
 
     /// Segments that nothing is in and nothing speaks for.
@@ -475,7 +476,7 @@ mod tests {
         segments.open(1, 5, [Some(2), Some(3)]).unwrap();
         segments.take(13, Kind::Nodes);
         segments.add(Pointer { at: segments.layout.at(13, 0), len: 4096, check: 0 });
-        let table = segments.to_table(5, 9);
+        let table = segments.to_table(5, 9, &[]);
         let uses: Vec<Use> = table.rows.iter().map(|row| row.0).collect();
         assert_eq!(uses[..4], [Use::Chain, Use::Free, Use::Free, Use::Free]);
         assert_eq!(table.rows[13], (Use::Nodes, 4096));

@@ -32,23 +32,21 @@ const LEAVES_A_CHANGE: u64 = 8;
 const LEAVES_A_CHANGE_WHEN_FULL: u64 = 32;
 
 impl<D: BlockDevice> Store<D> {
-    /// Takes the steps that earlier changes have paid for, and leaves `keep` free segments to
-    /// the commit that follows.
-    pub(super) fn maintain(&self, log: &mut Log, keep: u32) -> Result<(), Error> {
-        if !log.has_mounted() {
-            return Ok(());
-        }
-        self.merge_paid(log, keep)?;
+    /// Takes the steps that so many changes pay for, with what earlier ones have paid and was too
+    /// little for a step. Leaves `keep` segments, the named ones included.
+    pub(super) fn maintain(&self, log: &mut Log, changes: usize, keep: u32) -> Result<(), Error> {
+        self.merge_paid(log, changes, keep)?;
         self.clean_ahead(log, keep)
     }
 
-    fn merge_paid(&self, log: &mut Log, keep: u32) -> Result<(), Error> {
+    fn merge_paid(&self, log: &mut Log, changes: usize, keep: u32) -> Result<(), Error> {
         let step_leaves = self.limits.step_nodes as u64;
+        self.pay(changes);
         loop {
             let (frozen, paid) = {
                 let mut index = self.index.lock();
                 if index.frozen().is_none() && is_full(&index, &self.limits) {
-                    index.freeze(*log.point());
+                    index.freeze(*log.point(), Vec::new());
                 }
                 (index.frozen().cloned(), index.credit)
             };
@@ -67,13 +65,16 @@ impl<D: BlockDevice> Store<D> {
         }
     }
 
-    /// `changes` have been made: they pay for as many leaves.
-    pub(super) fn pay(&self, index: &mut Index, changes: usize) {
+    /// So many changes are made: they pay for leaves.
+    fn pay(&self, changes: usize) {
+        let mut index = self.index.lock();
+        let full = is_full(&index, &self.limits);
         if index.frozen().is_none() {
-            index.credit = 0;
+            if !full {
+                index.credit = 0;
+            }
             return;
         }
-        let full = is_full(index, &self.limits);
         let each = if full { LEAVES_A_CHANGE_WHEN_FULL } else { LEAVES_A_CHANGE };
         let each = each.min(self.limits.step_nodes as u64);
         index.credit = index.credit.saturating_add(each.saturating_mul(changes as u64));
@@ -95,8 +96,8 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<usize, Error> {
         let work = Work { delta: &frozen.delta, start: &frozen.merged_to, moved: &[] };
         let merged = self.merge(log, work, bytes, keep)?;
-        let progress = match merged.next {
-            Some(_) => Progress::Part(frozen.point),
+        let progress = match merged.next.clone() {
+            Some(next) => Progress::Part(frozen.point, next),
             None => Progress::Whole(frozen.point),
         };
         let (tree, next, leaves) = (merged.tree, merged.next.clone(), merged.leaves);
@@ -154,6 +155,14 @@ impl<D: BlockDevice> Store<D> {
             index.keep(pointer, Arc::new(node));
         }
         Ok(())
+    }
+}
+
+/// A mount that finds work to do pays for a step with its first commit: so it gets done even where each
+/// mount makes but one.
+pub(super) fn resume(index: &mut Index, limits: &Limits) {
+    if index.frozen().is_some() || is_full(index, limits) {
+        index.credit = limits.step_nodes as u64;
     }
 }
 

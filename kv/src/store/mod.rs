@@ -92,14 +92,16 @@ impl<D: BlockDevice> Store<D> {
         options: OpenOptions,
     ) -> Result<Self, Error> {
         let disk = Disk::new(device)?;
-        let recovery::Recovered { log, index, cut } = recovery::recover(&disk, &options)?;
+        let recovery::Recovered { log, mut index, cut } = recovery::recover(&disk, &options)?;
         let layout = log.superblock().layout;
+        let limits = options.limits.on(&layout);
+        checkpoint::resume(&mut index, &limits);
         Ok(Self {
             disk,
             clock: Box::new(clock),
             layout,
             birth: log.superblock().birth,
-            limits: options.limits.on(&layout),
+            limits,
             read_only: options.read_only,
             cut,
             log: Mutex::new(log),

@@ -45,6 +45,7 @@ pub(super) fn recover<D: BlockDevice>(
     let cache = Cache::new(options.limits.cache_bytes, layout.node_len_max());
     let mut index = Index::new(superblock.tree, cache);
     let mut open = Open::of(superblock);
+    let merged_to = table.map(|table| table.merged_to).unwrap_or_default();
     let end = log::replay(disk, &newest, |event| match event {
         Event::Start(point) => segments.start(&point),
         Event::Opens { segment, number, next } => segments.open(segment, number, next),
@@ -54,7 +55,7 @@ pub(super) fn recover<D: BlockDevice>(
             let counts = (number > counted).then_some(&mut segments);
             take(&mut index, counts, &mut open, &layout, group)?;
             if number == superblock.frozen {
-                index.freeze(end);
+                index.freeze(end, merged_to.clone());
                 if planted(Bug::FrozenLost) {
                     index.advance(superblock.tree, None, &[]);
                 }
@@ -75,7 +76,7 @@ pub(super) fn recover<D: BlockDevice>(
     // wherever they follow each other.
     let epoch = mix(options.seed, end.number ^ end.epoch.rotate_left(32));
     let epoch = if planted(Bug::EpochNotRandom) { end.epoch.wrapping_add(1) } else { epoch };
-    let log = Log::new(&found, end, (segments, open), epoch, remains);
+    let log = Log::new(&found, end, (segments, open, merged_to), epoch, remains);
     Ok(Recovered { log, index, cut })
 }
 

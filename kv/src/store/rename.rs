@@ -64,6 +64,9 @@ pub(super) fn resolve(
     Ok(Some(Move { target, what }))
 }
 
+/// Entries of a dictionary that can be moved though the delta is to have fewer.
+const ENTRIES_MIN: usize = 64;
+
 /// A value under its new key.
 struct Copied {
     from: IndexKey,
@@ -112,6 +115,7 @@ impl<D: BlockDevice> Store<D> {
         let Subtree { from, to } = Subtree::of(source);
         self.walk((&from, &to), |walk| {
             let (mut copies, mut size) = (Vec::new(), 0u64);
+            let most = self.limits.delta_entries.max(ENTRIES_MIN);
             while let Some(row) = walk.next()? {
                 let from = IndexKey::from_checked(row.key);
                 let Some(to) = from.to_key().rebase(source, target) else { continue };
@@ -121,6 +125,9 @@ impl<D: BlockDevice> Store<D> {
                 size = size.saturating_add(record_len(to.as_bytes().len(), entry.size, true));
                 if size > UNFLUSHED_MAX {
                     return Err(Error::TooLarge { size, limit: UNFLUSHED_MAX });
+                }
+                if copies.len() >= most {
+                    return Err(Error::TooLarge { size: most as u64 + 1, limit: most as u64 });
                 }
                 copies.push(Copied { from, to, entry, replaced: None });
             }

@@ -8,6 +8,7 @@ use super::Store;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::log::{Log, NAMED, Pending, Purpose, STEP_BYTES_MIN, kept_by_steps};
+use alloc::vec::Vec;
 
 /// Looking for room.
 struct Pass {
@@ -104,7 +105,7 @@ impl<D: BlockDevice> Store<D> {
         let frozen = {
             let mut index = self.index.lock();
             if index.frozen().is_none() && index.delta().count() > 0 {
-                index.freeze(*log.point());
+                index.freeze(*log.point(), Vec::new());
             }
             index.frozen().cloned()
         };

@@ -38,7 +38,7 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<(), Error> {
         let moves = log.moves;
         let (opened, keep) = self.admit(log, operations, purpose)?;
-        self.maintain(log, opened.saturating_add(keep))?;
+        self.maintain(log, operations.len(), opened.saturating_add(keep))?;
         // What was done for others can have filled the segment that had room for this.
         let (_, keep) = self.admit(log, operations, purpose)?;
         if log.moves != moves {
@@ -65,7 +65,6 @@ impl<D: BlockDevice> Store<D> {
     pub(super) fn apply(&self, log: &mut Log, changes: Vec<Change>, len: u64) {
         let frame = log.durable();
         let mut index = self.index.lock();
-        self.pay(&mut index, changes.len());
         for change in changes {
             apply(&mut index, Some(&mut log.segments), &self.layout, (frame, change));
         }

@@ -166,7 +166,7 @@ enum Answer {
 
 impl Living {
     fn step(&mut self, step: &Step) -> Result<Lapse, Failure> {
-        let mut during = self.known()?;
+        let mut during = self.known();
         if self.origin.shape.clock_moves {
             self.clock.advance(1_000_003);
         }
@@ -188,15 +188,15 @@ impl Living {
                 Vec::new()
             }
         };
-        let after = self.known()?;
+        let after = self.known();
         during.monitor.release_as(&after.monitor);
         Ok(Lapse { events, during, after })
     }
 
-    fn known(&self) -> Result<Known, Failure> {
+    fn known(&self) -> Known {
         let monitor = self.disk.monitor().unwrap_or_else(|| self.monitor.clone());
         let expected = self.expected.clone();
-        Ok(Known { expected, monitor, idle: self.next_idle(), epoch: self.epoch })
+        Known { expected, monitor, idle: self.next_idle(), epoch: self.epoch }
     }
 
     const fn next_idle(&self) -> u64 {

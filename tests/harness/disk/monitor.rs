@@ -59,7 +59,9 @@ impl Monitor {
     /// have been by then.
     pub(crate) fn release_as(&mut self, later: &Self) {
         let since = later.released.get(self.released.len()..).unwrap_or_default();
-        since.iter().for_each(|&sector| self.acknowledged[sector] = false);
+        for &sector in since {
+            self.acknowledged[sector] = false;
+        }
     }
 
     /// What was written since the last verdict may be written over: its call has failed.
