@@ -63,7 +63,11 @@ pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u3
             let len = growth.saturating_add(growth / 2).saturating_add(table);
             let segments = len.div_ceil(layout.segment_len().max(1));
             // The root may become two, with another one above them.
-            let root = if layout.segment_blocks == 1 { 3 } else { 1 };
+            let root = match layout.segment_blocks {
+                1 => 3,
+                _ if holds_many_nodes(layout) => 1,
+                _ => 2,
+            };
             let spare = root.max(layout.segment_count / SPARE);
             changes
                 .saturating_add(spare)
@@ -111,8 +115,10 @@ fn step_segments(superblock: &Superblock) -> u32 {
         return level.saturating_add(3).saturating_add(u32::try_from(table).unwrap_or(u32::MAX));
     }
     let (root, level) = tree.map_or((0, 0), |Tree { root, level }| (root.len, level));
-    let leaf = if level == 0 { u64::from(root) } else { node };
-    let branches = u64::from(level).saturating_mul(node);
+    // The root, which may be the leaf, is as long as it is; the others are as long as they may be.
+    let leaf = if level == 0 { 0 } else { node };
+    let branches =
+        u64::from(level.saturating_sub(1)).saturating_mul(node).saturating_add(root.into());
     let blocks = u64::from(layout.block_len).saturating_mul(3);
     let len = [leaf, STEP_BYTES_MIN as u64, branches, blocks, table_len(layout)];
     let len = len.into_iter().fold(0, u64::saturating_add);

@@ -13,7 +13,6 @@
 //!   filled, which bounds it.
 
 use super::Store;
-use super::options::Limits;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::node::Limits as NodeLimits;
@@ -45,7 +44,7 @@ impl<D: BlockDevice> Store<D> {
         loop {
             let (frozen, paid) = {
                 let mut index = self.index.lock();
-                if index.frozen().is_none() && is_full(&index, &self.limits) {
+                if index.frozen().is_none() && self.limits.is_full(&index) {
                     index.freeze(*log.point(), Vec::new());
                 }
                 (index.frozen().cloned(), index.credit)
@@ -68,7 +67,7 @@ impl<D: BlockDevice> Store<D> {
     /// So many changes are made: they pay for leaves.
     fn pay(&self, changes: usize) {
         let mut index = self.index.lock();
-        let full = is_full(&index, &self.limits);
+        let full = self.limits.is_full(&index);
         if index.frozen().is_none() {
             if !full {
                 index.credit = 0;
@@ -156,21 +155,4 @@ impl<D: BlockDevice> Store<D> {
         }
         Ok(())
     }
-}
-
-/// A mount that finds work to do pays for a step with its first commit: so it gets done even where each
-/// mount makes but one.
-pub(super) fn resume(index: &mut Index, limits: &Limits) {
-    if index.frozen().is_some() || is_full(index, limits) {
-        index.credit = limits.step_nodes as u64;
-    }
-}
-
-/// Whether it is time to freeze the delta. Both deltas together are what replay must read.
-fn is_full(index: &Index, limits: &Limits) -> bool {
-    let delta = index.delta();
-    let full = delta.count() >= limits.delta_entries
-        || delta.len() >= limits.delta_bytes
-        || index.log_len() >= limits.tail_bytes / 9 * 8;
-    full && delta.count() > 0
 }

@@ -2,6 +2,7 @@
 
 use crate::format::INLINE_LEN_MAX;
 use crate::format::layout::Layout;
+use crate::index::Index;
 use uuid::Uuid;
 
 /// How a store is made.
@@ -121,6 +122,15 @@ impl Limits {
         self.tail_bytes = self.tail_bytes.min(layout.len() / TAIL_OF_DEVICE);
         self
     }
+
+    /// Whether it is time to freeze the delta. Both deltas together are what replay must read.
+    pub(super) fn is_full(&self, index: &Index) -> bool {
+        let delta = index.delta();
+        let full = delta.count() >= self.delta_entries
+            || delta.len() >= self.delta_bytes
+            || index.log_len() >= self.tail_bytes / 9 * 8;
+        full && delta.count() > 0
+    }
 }
 
 impl OpenOptions {
@@ -169,7 +179,7 @@ impl OpenOptions {
         self
     }
 
-    /// A checkpoint begins when the log behind the last one has half as many bytes: so about this
+    /// A checkpoint begins when the log behind the last one has 8/9 as many bytes: so about this
     /// much is read when the store is opened. By default 8 MiB; never more than a quarter of the device.
     #[must_use]
     pub const fn tail_bytes(mut self, bytes: u64) -> Self {
