@@ -77,8 +77,9 @@ pub struct OpenOptions {
     pub(crate) limits: Limits,
 }
 
-/// The tail takes one of so many parts of the device, at most.
-const TAIL_OF_DEVICE: u64 = 4;
+/// The tail takes a quarter of the device, at most, and an eighth where segments are no longer than
+/// this: these are freed one by one, and late.
+const SEGMENT_SMALL: u64 = 4096;
 
 /// What a store may take of memory, and how much replay may have to read.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +120,8 @@ impl Limits {
 impl Limits {
     /// What a device of this size allows: the tail keeps all that lies in it.
     pub(super) fn on(mut self, layout: &Layout) -> Self {
-        self.tail_bytes = self.tail_bytes.min(layout.len() / TAIL_OF_DEVICE);
+        let part = if layout.segment_len() > SEGMENT_SMALL { 4 } else { 8 };
+        self.tail_bytes = self.tail_bytes.min(layout.len() / part);
         self
     }
 
