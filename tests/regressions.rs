@@ -53,7 +53,7 @@ fn the_start_of_the_next_frame_does_not_complete_remains() {
 #[test]
 fn the_end_of_the_next_frame_does_not_complete_a_torn_header() {
     survives(
-        "disk 64K block 512 clock still deltas large seed 1: \
+        "disk 128K block 512 clock still deltas large seed 1: \
          set /a 3900t1; mv /a /b cut 1 h100,n,n,n,n,n,n,n,n: mv /a /c cut 3 t100",
     );
 }
@@ -73,7 +73,7 @@ fn no_frame_of_the_next_group_completes_remains() {
 fn the_start_of_a_torn_header_is_destroyed_by_itself() {
     for (first, second) in [("h60", "t56"), ("h70", "t60")] {
         survives(&format!(
-            "disk 64K block 512 clock still deltas large seed 1: set /a 3900t1; \
+            "disk 128K block 512 clock still deltas large seed 1: set /a 3900t1; \
              mv /a /b cut 1 {first},n,n,n,n,n,n,n,n: mv /a /c cut 3 {second}"
         ));
     }

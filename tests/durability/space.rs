@@ -13,7 +13,7 @@ fn disk(block_size: u32, bytes: u32) -> SimDisk {
 #[test]
 fn a_full_store_refuses_honestly_keeps_everything_and_still_removes() {
     let cases =
-        [(512, 64 << 10, 6), (4096, 64 << 10, 1), (512, 1 << 20, 600), (4096, 1 << 20, 600)];
+        [(512, 64 << 10, 4), (4096, 64 << 10, 1), (512, 1 << 20, 600), (4096, 1 << 20, 600)];
     for (block_size, bytes, least) in cases {
         let disk = disk(block_size, bytes);
         let store = open(&disk, 2);

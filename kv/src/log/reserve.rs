@@ -90,10 +90,10 @@ pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u
         segment.saturating_sub(record.saturating_mul(2).clamp(segment / 16, segment / 2))
     };
     let in_records = segments.live_sum().saturating_sub(index);
-    let table = table_len(layout);
+    let table = table_len(layout).min(index);
     let in_nodes = index.saturating_sub(table).saturating_add(growth).saturating_add(growth / 2);
     // While a round lasts, most of the tree can be there twice.
-    let twice = if layout.segment_blocks == 1 { 1 } else { 2 };
+    let twice = if layout.segment_blocks <= 2 { 1 } else { 2 };
     let in_index = in_nodes.saturating_mul(twice).saturating_add(table).div_ceil(segment.max(1));
     let used = in_records.div_ceil(for_records.max(1)).saturating_add(in_index);
     // Some are open, and not full yet.
@@ -119,7 +119,8 @@ fn step_segments(superblock: &Superblock) -> u32 {
     let leaf = if level == 0 { 0 } else { node };
     let branches =
         u64::from(level.saturating_sub(1)).saturating_mul(node).saturating_add(root.into());
-    let blocks = u64::from(layout.block_len).saturating_mul(3);
+    let blocks =
+        u64::from(layout.block_len).saturating_mul(if layout.segment_blocks <= 2 { 2 } else { 3 });
     let len = [leaf, STEP_BYTES_MIN as u64, branches, blocks, table_len(layout)];
     let len = len.into_iter().fold(0, u64::saturating_add);
     // The last blocks of a segment may be too few for a node; and the first one has begun.
