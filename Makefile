@@ -71,6 +71,8 @@ run: tool image ## Boot the image on a disk that the host fills and reads (MACHI
 test: tool image crash-tool ## Run all tests, with boots under QEMU and a share of crashes
 	@$(TEST)
 	@$(TEST) -p nerite-unikernel --lib
+	@$(CARGO) build --quiet --profile crash -p nerite-tests --bin soak
+	@$(CRASH_ENV) $(TARGET)/crash/soak --seed 1 --runs 30 --operations 2000 --seconds 600
 	@states=$$($(CRASH) $(SHARE) $(FLOORS)); deep=$$($(CRASH) $(DEEP_SHARE)); \
 	    planted=$$($(CRASH_PLANTED) $(SHARE) --gate); echo "crash: $$states deep $$deep $$planted"
 
@@ -87,6 +89,11 @@ crash-tool:
 .PHONY: crash
 crash: crash-tool ## Look for crashes that no store survives (SECONDS=60, SEED, DEPTH=2, PLANTED=bug)
 	@$(CRASH) --seconds $(SECONDS) --seed $(SEED) --depth $(DEPTH)
+
+.PHONY: soak
+soak: ## Let stores live on small devices, full and cleaned, and compare them with a model (SECONDS=60, SEED)
+	@$(CARGO) build --quiet --profile crash -p nerite-tests --bin soak
+	@$(CRASH_ENV) $(TARGET)/crash/soak --seconds $(SECONDS) --seed $(SEED)
 
 # Which features a crate has depends on who else is built with it: alone, `nerite` is without `std`.
 .PHONY: test-features

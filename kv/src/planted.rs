@@ -45,6 +45,18 @@ pub enum Bug {
     RemainsKept,
     /// What disowns remains is not flushed before the frame that goes over them.
     RemainsUnflushed,
+    /// A segment is freed though the older slot's state names what is in it.
+    ReleaseAtFlip,
+    /// The cleaner brings back what was removed.
+    MoveResurrects,
+    /// The cleaner gives what it moves another time.
+    MoveChangesTime,
+    /// What a commit replaces is named as it was before room was made.
+    ReplacedStale,
+    /// Nothing is kept for removals.
+    ReserveIgnored,
+    /// A cached node is named by its place alone.
+    NodeStale,
 }
 
 #[cfg(not(planted))]
@@ -67,7 +79,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 18] = [
+        pub const ALL: [(&str, Self); 24] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -86,6 +98,12 @@ mod switch {
             ("not-poisoned", Self::NotPoisoned),
             ("remains-kept", Self::RemainsKept),
             ("remains-unflushed", Self::RemainsUnflushed),
+            ("release-at-flip", Self::ReleaseAtFlip),
+            ("move-resurrects", Self::MoveResurrects),
+            ("move-changes-time", Self::MoveChangesTime),
+            ("replaced-stale", Self::ReplacedStale),
+            ("reserve-ignored", Self::ReserveIgnored),
+            ("node-stale", Self::NodeStale),
         ];
     }
 

@@ -8,6 +8,7 @@
 
 use crate::format::node::Node;
 use crate::format::pointer::Pointer;
+use crate::planted::{Bug, planted};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -40,7 +41,10 @@ impl Cache {
     }
 
     pub(super) fn get(&mut self, pointer: Pointer) -> Option<Arc<Node>> {
-        let slot = self.set(pointer)?.iter_mut().find(|slot| slot.pointer == pointer)?;
+        let is_it = |slot: &Slot| {
+            slot.pointer == pointer || planted(Bug::NodeStale) && slot.pointer.at == pointer.at
+        };
+        let slot = self.set(pointer)?.iter_mut().find(|slot| is_it(slot))?;
         slot.used = true;
         Some(Arc::clone(&slot.node))
     }
@@ -65,6 +69,9 @@ impl Cache {
 
     /// Drops a node that nothing will ask for any more.
     pub(super) fn remove(&mut self, pointer: Pointer) {
+        if planted(Bug::NodeStale) {
+            return;
+        }
         if let Some(set) = self.set(pointer) {
             set.retain(|slot| slot.pointer != pointer);
         }
@@ -72,7 +79,8 @@ impl Cache {
 
     fn set(&mut self, pointer: Pointer) -> Option<&mut Vec<Slot>> {
         // Fibonacci hashing; neighbours on the disk go to different sets.
-        let name = pointer.at ^ u64::from(pointer.check) << 32;
+        let check = if planted(Bug::NodeStale) { 0 } else { pointer.check };
+        let name = pointer.at ^ u64::from(check) << 32;
         let hash = (name >> 9 ^ name << 55).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let count = self.sets.len() as u64;
         let set = ((u128::from(hash) * u128::from(count)) >> 64) as u64;

@@ -134,7 +134,10 @@ impl Log {
         released.len()
     }
 
-    const fn horizon(&self) -> Horizon {
+    fn horizon(&self) -> Horizon {
+        if planted(Bug::ReleaseAtFlip) {
+            return Horizon { frame: self.attested, ..self.horizon_ahead() };
+        }
         Horizon {
             tail: self.older.tail,
             checkpoint: self.older.checkpoint,

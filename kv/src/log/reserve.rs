@@ -8,6 +8,7 @@ use super::segments::Segments;
 use crate::format::layout::Layout;
 use crate::format::superblock::{Superblock, Tree};
 use crate::format::table::{Table, Totals};
+use crate::planted::{Bug, planted};
 
 /// The next segments of the chain.
 pub(crate) const NAMED: u32 = 2;
@@ -53,6 +54,9 @@ pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u3
     let moves = kept_by_steps(&superblock.layout).saturating_add(step_segments(superblock));
     // Survivors, and their moves.
     let changes = moves.saturating_add(2);
+    if planted(Bug::ReserveIgnored) && purpose != Purpose::Move {
+        return NAMED;
+    }
     match purpose {
         Purpose::Move => moves,
         Purpose::Change => changes,

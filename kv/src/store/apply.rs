@@ -3,6 +3,7 @@
 use crate::format::layout::Layout;
 use crate::index::{Entry, Index, Stored};
 use crate::log::{By, Change, Segments, What};
+use crate::planted::{Bug, planted};
 
 /// Does what the change says, and counts it as of `frame`, unless it is counted already. Live writes and replay
 /// both come here, so that what is recovered is what was there. It looks nothing up in the tree:
@@ -15,6 +16,7 @@ pub(super) fn apply(
 ) {
     if let What::Move { key, moved } = &change.what
         && !index.may_hold(key, moved.sequence)
+        && !planted(Bug::MoveResurrects)
     {
         return;
     }

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::oracle::{Expected, State};
 use super::script::Step;
 use super::shape::{Oddity, Shape};
+use crate::contents::{Contents, contents};
 use crate::disk::{Event, Monitor, SimDisk, Strike};
 use crate::write::Write;
 use crate::{Fate, Model, Random, TestClock};
@@ -40,9 +41,33 @@ impl Disk {
         make(&disk, shape, seed)?;
         let bytes = shape.grown(disk.crash(|_| Fate::New));
         let monitor = Monitor::new(bytes.len(), shape.superblocks_len());
-        let known = Known { expected: Expected::empty(), monitor, idle: 0, epoch: None };
-        Ok(Self { bytes, known })
+        let mut known = Known { expected: Expected::empty(), monitor, idle: 0, epoch: None };
+        if !shape.odd.has(Oddity::Worn) {
+            return Ok(Self { bytes, known });
+        }
+        let disk = Arc::new(shape.disk(bytes));
+        let worn = wear(&disk, shape, seed).map_err(|error| Failure::new(error.to_string()))?;
+        known.expected = Expected::only(worn);
+        Ok(Self { bytes: disk.crash(|_| Fate::New), known })
     }
+}
+
+/// Overwrites a few keys until every segment has been used, and some were used again. Tells what is left.
+fn wear(disk: &Arc<SimDisk>, shape: &Shape, seed: u64) -> Result<Contents, Error> {
+    let store = Store::open(Arc::clone(disk), TestClock::new(0), shape.options(!seed))?;
+    let mut random = Random::new(seed);
+    for _ in 0..60 {
+        let key = Key::new(random.pick(&["a-", "d/e/f", "d/z", "e", "f", "g"]))?;
+        let len = 200 + random.below(1500);
+        match store.set(&key, &random.bytes(len)) {
+            Ok(()) => {}
+            Err(Error::NoSpace { .. }) => store.remove(&key)?,
+            Err(error) => return Err(error),
+        }
+    }
+    let worn = contents(&store);
+    store.close()?;
+    Ok(worn)
 }
 
 fn make(disk: &SimDisk, shape: &Shape, seed: u64) -> Result<(), Failure> {

@@ -50,8 +50,12 @@ pub(super) struct Expected {
 impl Expected {
     /// Nothing has been done yet.
     pub(super) fn empty() -> Self {
-        let states = vec![State::new(Contents::new())];
-        Self { states, last_group: None, issued: Vec::new() }
+        Self::only(Contents::new())
+    }
+
+    /// This and nothing else.
+    pub(super) fn only(contents: Contents) -> Self {
+        Self { states: vec![State::new(contents)], last_group: None, issued: Vec::new() }
     }
 
     /// What is acknowledged.

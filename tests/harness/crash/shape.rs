@@ -37,15 +37,18 @@ pub enum Oddity {
     Pages,
     /// `discards`: the disk makes use of discards.
     Discards,
+    /// `worn`: the store has been written to for so long that no segment was spared.
+    Worn,
 }
 
 impl Oddity {
-    const ALL: [(&str, Self); 5] = [
+    const ALL: [(&str, Self); 6] = [
         ("alike", Self::Alike),
         ("dirty", Self::Dirty),
         ("larger", Self::Larger),
         ("pages", Self::Pages),
         ("discards", Self::Discards),
+        ("worn", Self::Worn),
     ];
 }
 

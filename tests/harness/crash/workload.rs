@@ -221,10 +221,12 @@ impl Workload {
     }
 }
 
-/// Half of the shapes are plain.
+/// A third of the shapes are plain, and a third are worn.
 fn oddities(block: u32, random: &mut Random) -> Oddities {
     let mut odd = Oddities::NONE;
-    if random.one_in(2) {
+    if random.one_in(3) {
+        odd = odd.and(Oddity::Worn);
+    } else if random.one_in(2) {
         return odd;
     }
     for one in [Oddity::Alike, Oddity::Dirty, Oddity::Larger, Oddity::Pages, Oddity::Discards] {

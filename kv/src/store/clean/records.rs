@@ -15,6 +15,7 @@ use crate::format::record::{Moved, Operation};
 use crate::format::survivors;
 use crate::index::{Entry, Stored};
 use crate::log::{Content, Contents, Kept, Kind, Log, NAMED, Pending, Purpose, kept_records};
+use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 
 /// The smallest batch.
@@ -120,6 +121,7 @@ impl<D: BlockDevice> Store<D> {
         let needed = |entry: &Entry| {
             entry.value == Stored::Record(kept.pointer) && entry.sequence == kept.sequence
         };
+        let entry = entry.or_else(|| planted(Bug::MoveResurrects).then(|| as_it_was(kept)));
         let Some(entry) = entry.filter(needed) else { return Ok(true) };
         let len = batch.len.saturating_add(kept.bytes.len() as u64);
         if len > room && !batch.survivors.is_empty() {
@@ -163,8 +165,18 @@ impl<D: BlockDevice> Store<D> {
         let moved = Moved { sequence: entry.sequence, size, record: *record };
         Pending {
             operation: Operation::Move { key: key.as_bytes(), moved },
-            modified: Some(entry.modified),
+            modified: Some(if planted(Bug::MoveChangesTime) {
+                Timestamp::default()
+            } else {
+                entry.modified
+            }),
             replaced: Some(entry.replaced(&self.layout, key.as_bytes())),
         }
     }
+}
+
+/// The entry that a record once had: a bug, for tests only.
+fn as_it_was(kept: &Kept<'_>) -> Entry {
+    let (modified, size) = (Timestamp::default(), kept.bytes.len() as u64);
+    Entry { sequence: kept.sequence, modified, size, value: Stored::Record(kept.pointer) }
 }
