@@ -9,6 +9,7 @@ mod costs;
 mod creating;
 mod damage;
 mod failures;
+mod flips;
 mod groups;
 mod index_costs;
 mod mounts;

@@ -56,6 +56,8 @@ pub(crate) struct Log {
     pub(super) cleaning: (Option<Place>, Option<Place>),
     /// What the first frame of this mount must know; it is `None` from then on.
     mount: Option<Mount>,
+    /// Flips that come before anything else is written.
+    pub(super) flips_due: u8,
     /// A write or flush has failed, or is under way.
     pub(super) poisoned: bool,
 }
@@ -107,6 +109,7 @@ impl Log {
             moves: 0,
             debt: 0,
             cleaning: (None, None),
+            flips_due: found.flips_due,
             poisoned: false,
         }
     }

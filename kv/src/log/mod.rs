@@ -16,6 +16,7 @@ mod plan;
 mod replay;
 mod reserve;
 mod segments;
+mod slots;
 pub(crate) mod superblocks;
 mod survivors;
 

@@ -5,12 +5,13 @@
 //!   and is flushed before anything relies on it.
 //! - Both slots hold a whole state: nothing that either names is written over. So one good copy of
 //!   either slot is enough: from the older state, replay comes to the same.
+//! - A mount writes nothing else before both slots are whole, all copies of each alike (`slots.rs`).
 
 use super::disk::Disk;
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::PAGE_LEN;
-use crate::format::layout::BLOCK_LEN_MAX;
+use crate::format::layout::{BLOCK_LEN_MAX, Layout};
 use crate::format::superblock::{LEN, Superblock, Unreadable};
 use crate::planted::{Bug, planted};
 use alloc::vec;
@@ -36,6 +37,8 @@ pub(crate) struct Found {
     pub(crate) newest: Newest,
     /// What the other slot holds, if it has a good copy.
     pub(crate) older: Option<Superblock>,
+    /// Flips until both slots are whole again, all copies of each alike.
+    pub(super) flips_due: u8,
 }
 
 impl Found {
@@ -53,6 +56,8 @@ impl Found {
 struct Seen {
     /// The newest state of each slot.
     slots: [Option<Superblock>; 2],
+    /// Every good copy, with its slot and copy.
+    copies: Vec<(u8, u8, Superblock)>,
     damaged: Option<Corruption>,
     newer_version: bool,
 }
@@ -64,14 +69,34 @@ impl Seen {
         }
         match (self.newest(), self.damaged) {
             (Some(newest), _) => {
+                let flips_due = self.flips_due(&newest);
                 let older = if newest.slot == 0 { self.slots[1] } else { self.slots[0] };
                 // What an earlier store has left says nothing.
                 let older = older.filter(|older| older.birth == newest.superblock.birth);
-                Ok(Found { newest, older })
+                Ok(Found { newest, older, flips_due })
             }
             (None, Some(corruption)) => Err(corruption.into()),
             (None, None) => Err(Error::NotFormatted),
         }
+    }
+
+    /// A flip completes the slot that is not in force; one more, the other.
+    fn flips_due(&self, newest: &Newest) -> u8 {
+        if !self.is_whole(newest.slot, newest) {
+            return 2;
+        }
+        u8::from(!self.is_whole(1 - newest.slot, newest))
+    }
+
+    /// Whether all copies of a slot hold the same state.
+    fn is_whole(&self, slot: u8, newest: &Newest) -> bool {
+        let Layout { block_len, .. } = newest.superblock.layout;
+        let state = self.slots.get(usize::from(slot)).copied().flatten();
+        let state = state.filter(|state| state.layout.block_len == block_len);
+        state.is_some_and(|state| {
+            let copies = 0..newest.superblock.layout.copies();
+            copies.into_iter().all(|copy| self.copies.contains(&(slot, copy, state)))
+        })
     }
 
     fn newest(&self) -> Option<Newest> {
@@ -121,6 +146,7 @@ fn look<D: BlockDevice>(
             let layout = &superblock.layout;
             let at_home = layout.superblock_at(slot, copy) == at && copy < layout.copies();
             let newest = |seen: &Superblock| seen.checkpoint >= superblock.checkpoint;
+            seen.copies.extend(at_home.then_some((slot, copy, superblock)));
             if let Some(seen) = seen.slots.get_mut(usize::from(slot)).filter(|_| at_home)
                 && !seen.as_ref().is_some_and(newest)
             {
