@@ -6,6 +6,7 @@ mod astray;
 mod chain;
 mod checkpoints;
 mod costs;
+mod crafted;
 mod creating;
 mod damage;
 mod failures;

@@ -1,6 +1,7 @@
 //! One record by its pointer.
 
 use super::disk::Disk;
+use super::plan::record_len_max;
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::layout::Layout;
@@ -21,6 +22,11 @@ pub(crate) fn fetch<D: BlockDevice>(
     key: &[u8],
     sequence: u64,
 ) -> Result<Vec<u8>, Error> {
+    let damaged = |fault| Corruption { part: Part::Record, at: pointer.at, fault };
+    // Lengths are from the disk: what no record can have is not allocated.
+    if !pointer.fits(layout) || u64::from(pointer.len) > record_len_max(layout) {
+        return Err(damaged(Fault::Field("pointer")).into());
+    }
     let block_len = u64::from(layout.block_len);
     let skip = pointer.at % block_len;
     let first = pointer.at - skip;
@@ -29,7 +35,7 @@ pub(crate) fn fetch<D: BlockDevice>(
     disk.read(first, &mut buf)?;
     let start = usize::try_from(skip).unwrap_or(usize::MAX);
     let value = value_in(buf.get(start..).unwrap_or_default(), pointer, key, sequence);
-    let len = value.map_err(|fault| Corruption { part: Part::Record, at: pointer.at, fault })?;
+    let len = value.map_err(damaged)?;
     // The value ends its record: keep it without a second buffer.
     let check_behind = if planted(Bug::CheckAfterData) { 4 } else { 0 };
     let end = start.saturating_add(pointer.len as usize).saturating_sub(check_behind);

@@ -16,11 +16,15 @@ use crate::log::{self, Log, Segments, superblocks};
 use alloc::vec;
 use alloc::vec::Vec;
 
+/// More are not told.
+const FINDINGS_MAX: usize = 1000;
+
 impl<D: BlockDevice> Store<D> {
     /// Reads everything that the store names and proves it: superblocks, the table, the tail, every
     /// node (its check, place, level, and the order of its keys and separators), every record that
     /// holds a value, that no key is both a value and a dictionary, and every count. Tells all that
-    /// is wrong; nothing, if all is well. Writers wait.
+    /// is wrong, up to 1,000 findings; nothing, if all is well. What is below a node whose keys are out
+    /// of order is not looked at. Writers wait.
     ///
     /// The time grows with what the store holds; memory does not.
     ///
@@ -56,7 +60,8 @@ impl<D: BlockDevice> Store<D> {
             Ok(end) if end.number == log.point().number => Ok(()),
             Ok(end) => {
                 let fault = Fault::Missing { frame: end.number };
-                findings.push(Corruption { part: Part::Frame, at: end.at(&self.layout), fault });
+                let at = end.at(&self.layout);
+                tell(findings, Corruption { part: Part::Frame, at, fault });
                 Ok(())
             }
             Err(error) => note(error, findings),
@@ -72,10 +77,12 @@ impl<D: BlockDevice> Store<D> {
         };
         let damaged = |fault| Corruption { part: Part::Node, at: pointer.at, fault };
         if !is_in_order(&node, place) {
-            census.findings.push(damaged(Fault::Field("order of keys")));
+            // Each node in order has keys of its own: so none is passed twice, however many lead to it.
+            tell(&mut census.findings, damaged(Fault::Field("order of keys")));
+            return Ok(());
         }
         if self.layout.segment_of(pointer.at).is_none_or(|segment| !census.is_index(segment)) {
-            census.findings.push(damaged(Fault::Field("segment")));
+            tell(&mut census.findings, damaged(Fault::Field("segment")));
         }
         census.bytes(pointer);
         for cell in 0..node.len() {
@@ -100,7 +107,7 @@ impl<D: BlockDevice> Store<D> {
 
     fn verify_entry(&self, census: &mut Census, leaf: &Node, key: &[u8], entry: &LeafEntry<'_>) {
         let mut damaged = |fault| {
-            census.findings.push(Corruption { part: Part::Node, at: leaf.at(), fault });
+            tell(&mut census.findings, Corruption { part: Part::Node, at: leaf.at(), fault });
         };
         if let Err(fault) = index_key::check_path(key) {
             damaged(fault);
@@ -126,7 +133,7 @@ impl<D: BlockDevice> Store<D> {
                 }
                 if above.is_some_and(|above| key.is_below(&above)) {
                     let fault = Fault::Field("a key below a value");
-                    findings.push(Corruption { part: Part::Node, at: 0, fault });
+                    tell(findings, Corruption { part: Part::Node, at: 0, fault });
                 }
                 above = Some(key);
             }
@@ -225,7 +232,7 @@ fn compare(
     let mut compare = |what, kept: u64, found: u64| {
         if kept != found {
             let fault = Fault::Count { what, kept, found };
-            findings.push(Corruption { part: Part::Table, at, fault });
+            tell(findings, Corruption { part: Part::Table, at, fault });
         }
     };
     compare("keys", kept.totals().keys, found.keys);
@@ -236,11 +243,18 @@ fn compare(
     }
 }
 
+/// One more, as long as they are not too many to be kept.
+fn tell(findings: &mut Vec<Corruption>, corruption: Corruption) {
+    if findings.len() < FINDINGS_MAX {
+        findings.push(corruption);
+    }
+}
+
 /// Damage is a finding; anything else ends the search.
 fn note(error: Error, findings: &mut Vec<Corruption>) -> Result<(), Error> {
     match error {
         Error::Corrupt(corruption) => {
-            findings.push(corruption);
+            tell(findings, corruption);
             Ok(())
         }
         error => Err(error),
