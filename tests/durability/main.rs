@@ -17,6 +17,7 @@ mod mounts;
 mod scans;
 mod sizes;
 mod space;
+mod unreadable;
 
 use nerite::{BlockDevice, CreateOptions, Error, Key, KvRead, KvWrite, OpenOptions, Store, Uuid};
 use nerite_tests::{Contents, Fate, Fault, SimDisk, Strike, TestClock, Unflushed, contents};

@@ -9,6 +9,9 @@
 //! segments, and [`LOOK_AHEAD`] bytes, are looked at in any case: damage must take all of that to
 //! hide what is behind it.
 //!
+//! Blocks that can't be read are passed, like damaged ones. (Where the next frame may go, replay has read
+//! before: there it is an error.)
+//!
 //! Only the last flush group has nothing behind it: damage to it looks like a crash, which
 //! `docs/design.md` states as a limit.
 
@@ -86,9 +89,14 @@ impl Beyond<'_> {
         let end = layout.segment_blocks.min(place.block.saturating_add(window));
         while place.block < end {
             let mut blocks = 1;
-            if let Some(header) = frames.header(place)? {
-                self.judge(&header)?;
-                blocks = header.blocks(layout);
+            match frames.header(place) {
+                Ok(Some(header)) => {
+                    self.judge(&header)?;
+                    blocks = header.blocks(layout);
+                }
+                // One that can't be read says as much as one that is damaged.
+                Ok(None) | Err(Error::Device(_)) => {}
+                Err(error) => return Err(error),
             }
             place.block = place.block.saturating_add(blocks);
         }

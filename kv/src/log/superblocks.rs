@@ -8,7 +8,7 @@
 //! - A mount writes nothing else before both slots are whole, all copies of each alike (`slots.rs`).
 
 use super::disk::Disk;
-use crate::device::BlockDevice;
+use crate::device::{BlockDevice, DeviceError};
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::PAGE_LEN;
 use crate::format::layout::{BLOCK_LEN_MAX, Layout};
@@ -59,6 +59,7 @@ struct Seen {
     /// Every good copy, with its slot and copy.
     copies: Vec<(u8, u8, Superblock)>,
     damaged: Option<Corruption>,
+    unreadable: Option<DeviceError>,
     newer_version: bool,
 }
 
@@ -67,16 +68,18 @@ impl Seen {
         if self.newer_version {
             return Err(Error::Unsupported("a store of a newer format version"));
         }
-        match (self.newest(), self.damaged) {
-            (Some(newest), _) => {
-                let flips_due = self.flips_due(&newest);
+        let newest = self.newest();
+        let flips_due = newest.as_ref().map_or(0, |newest| self.flips_due(newest));
+        match (newest, self.unreadable, self.damaged) {
+            (Some(newest), ..) => {
                 let older = if newest.slot == 0 { self.slots[1] } else { self.slots[0] };
                 // What an earlier store has left says nothing.
                 let older = older.filter(|older| older.birth == newest.superblock.birth);
                 Ok(Found { newest, older, flips_due })
             }
-            (None, Some(corruption)) => Err(corruption.into()),
-            (None, None) => Err(Error::NotFormatted),
+            (None, Some(error), _) => Err(error.into()),
+            (None, None, Some(corruption)) => Err(corruption.into()),
+            (None, None, None) => Err(Error::NotFormatted),
         }
     }
 
@@ -140,7 +143,14 @@ fn look<D: BlockDevice>(
     if !at.is_multiple_of(block_len) || at.saturating_add(buf.len() as u64) > geometry.size() {
         return Ok(());
     }
-    disk.read(at, &mut buf)?;
+    match disk.read(at, &mut buf) {
+        // It is lost as much as a damaged one, and other copies may not be.
+        Err(Error::Device(error)) => {
+            seen.unreadable = Some(error);
+            return Ok(());
+        }
+        told => told?,
+    }
     match Superblock::decode(&buf, slot, copy) {
         Ok(superblock) => {
             let layout = &superblock.layout;
