@@ -219,9 +219,10 @@ impl Newest {
 ///
 /// What stood there before stays in force until the new store is durable. So a crash leaves the old
 /// store or the new one, nothing between: the new states count on from the old ones, and the first
-/// of them goes to the slot that is not in force. If the pages of the old store are elsewhere, they
-/// and its log may lie where the new pages go: then the one page goes first that both have, the one
-/// at byte 0. (With one copy for each slot and other pages, a torn write there can leave neither.)
+/// of them goes to the slot that is not in force. If the old store is of a time when the device was so
+/// small that slots had one copy, the second copies lie in its log: the first ones go first. If the
+/// pages of the old store are elsewhere, they and its log may lie where the new pages go: then the one
+/// page goes first that both have, the one at byte 0. (With one copy for each slot and other pages, a torn write there can leave neither.)
 pub(crate) fn initialize<D: BlockDevice>(
     disk: &Disk<D>,
     superblock: &Superblock,
@@ -230,6 +231,10 @@ pub(crate) fn initialize<D: BlockDevice>(
     let (checkpoint, steps) = match read(disk).map(|found| found.newest) {
         Ok(old) if old.superblock.layout.page_len() != superblock.layout.page_len() => {
             (old.superblock.checkpoint, vec![(1, 0, 0..1), (1, 0, 1..copies), (2, 1, 0..copies)])
+        }
+        Ok(Newest { superblock: old, slot }) if old.layout.copies() != copies => {
+            let other = 1 - slot;
+            (old.checkpoint, vec![(1, other, 0..1), (1, other, 1..copies), (2, slot, 0..copies)])
         }
         Ok(Newest { superblock: old, slot }) => {
             (old.checkpoint, vec![(1, 1 - slot, 0..copies), (2, slot, 0..copies)])
