@@ -13,6 +13,7 @@ mod failures;
 mod flips;
 mod groups;
 mod index_costs;
+mod large;
 mod mounts;
 mod scans;
 mod sizes;
