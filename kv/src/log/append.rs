@@ -5,8 +5,8 @@
 //!   chain, or in a segment that was free.
 //! - A commit is acknowledged after one write and one flush; `durable` moves only then.
 //! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
-//! - If a crash has left anything of a frame that would fit where the chain ends, a state of the
-//!   superblock disowns it before anything is written there: what comes next must be of this mount's
+//! - If a crash has left anything of a frame that would fit where the chain ends, the states in both
+//!   slots of the superblock disown it before anything is written there: what comes next must be of this mount's
 //!   epoch. Otherwise a second crash could mix the two: where both hold the same bytes, the old frame
 //!   would be whole again, though it was found absent in between.
 
@@ -257,7 +257,9 @@ impl Log {
         if !remains && demanded_epoch(&superblock, &self.point).is_none() {
             return Ok(());
         }
-        self.flip(disk, Superblock { epoch, ..superblock })
+        self.flip(disk, Superblock { epoch, ..superblock })?;
+        // Either slot may be lost: the other one must not take the remains for a frame.
+        self.repeat(disk)
     }
 
     /// Writes the last block of the chain once more: a bug, for tests only.
