@@ -8,6 +8,8 @@ use nerite_tests::TestClock;
 const BLOCK: usize = 4096;
 /// Where the fields of `docs/format.md` lie: of the superblock, of a node.
 const CHECKPOINT: usize = 100;
+const INDEX_OPEN: usize = 184;
+const TABLE: usize = 192;
 const ROOT: usize = 209;
 const ROOT_LEVEL: usize = 225;
 const NODE_END: usize = 30;
@@ -144,4 +146,113 @@ fn a_tree_whose_branches_share_what_is_below_is_told_in_no_more_time_than_a_tree
     assert!(found.iter().any(|found| found.fault == fault), "{found:?}");
     assert!(found.len() <= 1000, "{}", found.len());
     let _ = (store.list(&nerite::Key::ROOT), value_of(&store, "k1"));
+}
+
+/// Changes the table of the newest state.
+fn change_table(image: &mut [u8], change: impl Fn(&mut [u8])) {
+    let at = usize::try_from(u64_at(superblock(image), TABLE)).unwrap();
+    let table = &mut image[at..at + BLOCK];
+    change(table);
+    let check = check(&table[8..]);
+    put(table, 4, &check);
+    change_superblock(image, |state| put(state, TABLE + 12, &check));
+}
+
+/// The rows of the table: how many they are, and where they begin.
+fn rows(table: &[u8]) -> impl Iterator<Item = usize> + use<> {
+    let count = u32::from_le_bytes(table[56..60].try_into().unwrap());
+    (0..count as usize).map(|row| 60 + 8 * row)
+}
+
+/// What `verify` finds, superblocks aside, in an image that `craft` has changed.
+fn found(mut image: Vec<u8>, craft: impl Fn(&mut Vec<u8>)) -> Vec<Fault> {
+    craft(&mut image);
+    let device = MemoryDevice::from_bytes(4096, image);
+    let store = open(&device, 3);
+    store.verify().unwrap().into_iter().map(|found| found.fault).collect()
+}
+
+#[test]
+fn verify_finds_what_the_index_says_wrongly() {
+    let sound = with_a_leaf();
+    assert_eq!(found(sound.clone(), |_| ()), []);
+    let open = |image: &mut Vec<u8>| change_superblock(image, |state| state[INDEX_OPEN + 4] -= 1);
+    let fault = Fault::Field("open segment of the index");
+    assert!(found(sound.clone(), open).contains(&fault));
+    let size = |image: &mut Vec<u8>| change_root(image, |leaf| leaf[end(leaf) - 24] ^= 1);
+    assert!(found(sound.clone(), size).contains(&Fault::Field("length of a value")));
+    // Of two leaves with the same bytes, the one whose record has a time of its own.
+    let timed = |image: &mut Vec<u8>| change_root(image, |leaf| leaf[end(leaf) - 32] ^= 1);
+    assert!(found(with_a_timed_leaf(), timed).contains(&Fault::Field("time")));
+}
+
+fn with_a_timed_leaf() -> Vec<u8> {
+    let device = MemoryDevice::new(4096, 1024);
+    Store::create(&device, CreateOptions::new(1)).unwrap();
+    let store = open(&device, 2);
+    for n in 0..6 {
+        store.allocate(&key(&format!("k{n}")), 1000, Some(nerite::Timestamp(9))).unwrap();
+    }
+    store.close().unwrap();
+    device.to_bytes()
+}
+
+/// A segment of the chain, before the tail start, of which the table says that it is free.
+#[test]
+fn verify_finds_values_in_segments_that_pass_for_free() {
+    let device = MemoryDevice::new(4096, 1024);
+    Store::create(&device, CreateOptions::new(1)).unwrap();
+    let store = open(&device, 2);
+    (0..20).for_each(|n| store.set(&key(&format!("k{n}")), &[7; 1000]).unwrap());
+    store.close().unwrap();
+    let craft = |image: &mut Vec<u8>| {
+        change_table(image, |table| {
+            let chain = rows(table).find(|row| table[row + 7] == 1).unwrap();
+            table[chain + 7] = 0;
+        });
+    };
+    assert!(found(device.to_bytes(), craft).contains(&Fault::Field("use")));
+}
+
+/// Counts that are too low: more becomes dead than was live. Nothing is lost by that, and it shows.
+#[test]
+fn verify_finds_counts_that_do_not_add_up() {
+    let mut image = with_a_leaf();
+    change_table(&mut image, |table| {
+        let live = rows(table).find(|row| table[row + 7] < 2 && table[row + 1] > 1).unwrap();
+        put(table, live, &[1, 0]);
+    });
+    let device = MemoryDevice::from_bytes(4096, image);
+    let store = open(&device, 3);
+    let is_told = |store: &Store<_>| {
+        let found = store.verify().unwrap();
+        let wrong = |found: &Corruption| {
+            matches!(found.fault, Fault::Count { what: "live bytes of a segment", .. })
+        };
+        found.iter().any(wrong)
+    };
+    assert!(is_told(&store));
+    (0..6).for_each(|n| store.remove(&key(&format!("k{n}"))).unwrap());
+    assert!(is_told(&store));
+    (0..6).for_each(|n| store.set(&key(&format!("k{n}")), &[8; 1000]).unwrap());
+    (0..6).for_each(|n| assert_eq!(value_of(&store, &format!("k{n}")), Some(vec![8; 1000])));
+}
+
+/// The slot that is not in force must be a whole state too: its table.
+#[test]
+fn verify_finds_damage_to_what_only_the_older_state_names() {
+    let device = MemoryDevice::new(4096, 1024);
+    Store::create(&device, CreateOptions::new(1)).unwrap();
+    let store = open(&device, 2);
+    (0..9).for_each(|n| store.set(&key(&format!("k{n}")), &[7; 1000]).unwrap());
+    drop(store);
+    let mut image = device.to_bytes();
+    let newest = superblock(&image).to_vec();
+    let older = image.chunks(BLOCK).take(SUPERBLOCK_PAGES);
+    let older = older.min_by_key(|page| u64_at(page, CHECKPOINT)).unwrap();
+    let table = usize::try_from(u64_at(older, TABLE)).unwrap();
+    assert!(table > 0 && table as u64 != u64_at(&newest, TABLE));
+    image[table + 70] ^= 1;
+    let told = found(image, |_| ());
+    assert_eq!(told, [Fault::Check]);
 }

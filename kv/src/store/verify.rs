@@ -6,13 +6,15 @@ use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::index_key::{self, IndexKey, Subtree};
 use crate::format::layout::Layout;
 use crate::format::node::{LeafEntry, LeafValue, Node};
+use crate::format::place::Place as Open;
 use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
 use crate::format::superblock::{Superblock, Tree};
 use crate::format::table::Totals;
 use crate::index::Entry;
 use crate::key::Key;
-use crate::log::{self, Log, Segments, superblocks};
+use crate::log::superblocks::{self, Newest};
+use crate::log::{self, Fetched, Log, Segments};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -22,7 +24,7 @@ const FINDINGS_MAX: usize = 1000;
 impl<D: BlockDevice> Store<D> {
     /// Reads everything that the store names and proves it: superblocks, the table, the tail, every
     /// node (its check, place, level, and the order of its keys and separators), every record that
-    /// holds a value, that no key is both a value and a dictionary, and every count. Tells all that
+    /// holds a value, what the index says of it (but for the time of one that has its frame's), that no key is both a value and a dictionary, and every count. Tells all that
     /// is wrong, up to 1,000 findings; nothing, if all is well. What is below a node whose keys are out
     /// of order is not looked at. Writers wait.
     ///
@@ -36,7 +38,11 @@ impl<D: BlockDevice> Store<D> {
         log.check()?;
         let superblock = *log.superblock();
         let mut findings = superblocks::damaged_copies(&self.disk, log.newest())?;
-        self.verify_tail(&log, &mut findings)?;
+        self.verify_tail(&log, log.newest(), &mut findings)?;
+        if let Some(older) = superblocks::read(&self.disk)?.older {
+            let older = Newest { superblock: older, slot: 1 - log.newest().slot };
+            self.verify_tail(&log, &older, &mut findings)?;
+        }
         let mut census = Census::new(&log, findings);
         if let Some(Tree { root, level }) = superblock.tree {
             self.verify_node(&mut census, &Place { pointer: root, level, from: &[], to: None })?;
@@ -50,13 +56,25 @@ impl<D: BlockDevice> Store<D> {
         Ok(findings)
     }
 
-    /// The table is whole, and replay from the tail start ends where this mount is.
-    fn verify_tail(&self, log: &Log, findings: &mut Vec<Corruption>) -> Result<(), Error> {
-        let superblock = log.superblock();
+    /// The table and the root of a state are whole, and replay from its tail start ends where this mount
+    /// is.
+    fn verify_tail(
+        &self,
+        log: &Log,
+        state: &Newest,
+        findings: &mut Vec<Corruption>,
+    ) -> Result<(), Error> {
+        let superblock = &state.superblock;
+        if let Some(Tree { root, level }) = superblock.tree
+            && superblock.tree != log.superblock().tree
+            && let Err(error) = log::read_node(&self.disk, &self.layout, self.birth, root, level)
+        {
+            note(error, findings)?;
+        }
         if let Err(error) = log::read_table(&self.disk, superblock) {
             return note(error, findings);
         }
-        match log::replay(&self.disk, log.newest(), |_| Ok(())) {
+        match log::replay(&self.disk, state, |_| Ok(())) {
             Ok(end) if end.number == log.point().number => Ok(()),
             Ok(end) => {
                 let fault = Fault::Missing { frame: end.number };
@@ -128,7 +146,7 @@ impl<D: BlockDevice> Store<D> {
             let mut above: Option<IndexKey> = None;
             while let Some(row) = walk.next()? {
                 let key = IndexKey::from_checked(row.key);
-                if let Err(error) = self.fetch(row.key, &row.entry) {
+                if let Err(error) = self.verify_value(row.key, &row.entry) {
                     note(error, findings)?;
                 }
                 if above.is_some_and(|above| key.is_below(&above)) {
@@ -140,6 +158,21 @@ impl<D: BlockDevice> Store<D> {
             Ok(())
         });
         told.or_else(|error| note(error, findings))
+    }
+
+    /// The record of a value is whole, and the index says of it what it does.
+    fn verify_value(&self, key: &[u8], entry: &LeafEntry<'_>) -> Result<(), Error> {
+        let LeafValue::Record { size, record } = entry.value else { return Ok(()) };
+        let fetched = log::fetch(&self.disk, &self.layout, record, key, entry.sequence)?;
+        let Fetched { value, modified } = fetched;
+        let field = if value.len() as u64 != size {
+            "length of a value"
+        } else if modified.is_some_and(|modified| modified != entry.modified) {
+            "time"
+        } else {
+            return Ok(());
+        };
+        Err(Corruption { part: Part::Record, at: record.at, fault: Fault::Field(field) }.into())
     }
 }
 
@@ -173,11 +206,14 @@ struct Census {
     inline_max: usize,
     /// The sequence at the tail start.
     first: u64,
+    /// Where the next node goes.
+    open: Option<Open>,
 }
 
 impl Census {
     fn new(log: &Log, findings: Vec<Corruption>) -> Self {
-        let Superblock { layout, inline_max, tail_start, table, .. } = *log.superblock();
+        let Superblock { layout, inline_max, tail_start, table, index_open: open, .. } =
+            *log.superblock();
         let segments = 0..layout.segment_count;
         let mut census = Self {
             findings,
@@ -187,6 +223,7 @@ impl Census {
             layout,
             inline_max: usize::from(inline_max),
             first: tail_start.sequence,
+            open,
         };
         if let Some(table) = table {
             census.bytes(table);
@@ -202,6 +239,14 @@ impl Census {
     fn bytes(&mut self, bytes: Pointer) {
         self.totals.index += u64::from(bytes.len);
         let segment = self.layout.segment_of(bytes.at);
+        let end = bytes.at.saturating_add(u64::from(bytes.len));
+        let is_in_the_way = |open: Open| {
+            segment == Some(open.segment) && end > self.layout.at(open.segment, open.block)
+        };
+        if self.open.is_some_and(is_in_the_way) {
+            let fault = Fault::Field("open segment of the index");
+            tell(&mut self.findings, Corruption { part: Part::Node, at: bytes.at, fault });
+        }
         self.add(segment, bytes.len);
     }
 
@@ -240,6 +285,10 @@ fn compare(
     compare("bytes of the index", kept.totals().index, found.index);
     for (kept, found) in kept.live().zip(live) {
         compare("live bytes of a segment", kept, *found);
+    }
+    let holds = (0..).zip(live).filter(|(segment, live)| **live > 0 && !kept.holds(*segment));
+    for _ in holds {
+        tell(findings, Corruption { part: Part::Table, at, fault: Fault::Field("use") });
     }
 }
 
