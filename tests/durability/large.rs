@@ -63,7 +63,7 @@ fn opening_a_closed_store_reads_no_more_on_a_large_device_than_on_one_with_segme
         store.close().unwrap();
         disk.take();
         drop(open(&disk, 3));
-        let read = disk.take().blocks_read as u64 * BLOCK as u64;
+        let read = disk.take().blocks_read * BLOCK as u64;
         // Up to 10 of the open segment, and 2 of each of three others.
         assert!(read <= 17 * MIB, "{gib} GiB: {read} bytes");
     }
