@@ -87,3 +87,13 @@ fn what_destroys_remains_is_not_what_they_lacked() {
          set /a 40t2 cut 1 h300: set /b 1t3 cut 1 t290",
     );
 }
+
+/// A copy of the superblock could not be read, once. The store was opened by the state in the other slot,
+/// and took its own newest one for that of another writer.
+#[test]
+fn a_copy_that_can_not_be_read_once_is_not_taken_for_stolen() {
+    survives(
+        "disk 128K block 512 clock moves deltas small seed 7000: fail read 0; open; set /b 0t7; \
+         set /d/x 0t8 cut 1: fail read 0; close; set /d/x 0t116 cut 0",
+    );
+}

@@ -143,7 +143,8 @@ fn look<D: BlockDevice>(
     if !at.is_multiple_of(block_len) || at.saturating_add(buf.len() as u64) > geometry.size() {
         return Ok(());
     }
-    match disk.read(at, &mut buf) {
+    // Once more: what is read the next time would look like the state of another writer.
+    match disk.read(at, &mut buf).or_else(|_| disk.read(at, &mut buf)) {
         // It is lost as much as a damaged one, and other copies may not be.
         Err(Error::Device(error)) => {
             seen.unreadable = Some(error);
