@@ -76,6 +76,37 @@ fn power_lost_while_a_store_is_made_over_another_leaves_one_of_them() {
     assert!(old_seen > 0 && new_seen > 0);
 }
 
+/// A device that has grown has two copies of each slot now, and the second ones lie in the log of the
+/// old store.
+#[test]
+fn power_lost_while_a_store_is_made_over_one_on_a_grown_device_leaves_one_of_them() {
+    let old = SimDisk::new(512, (128 << 10) / 512);
+    Store::create(&old, CreateOptions::new(1).block_size(BLOCK)).unwrap();
+    let store = open(&old, 2);
+    (0..6).for_each(|n| store.set(&key(&format!("{n}")), &[1; 3000]).unwrap());
+    store.close().unwrap();
+    let mut grown = image(&old);
+    grown.resize(512 << 10, 0);
+    let (mut old_seen, mut new_seen) = (0, 0);
+    for flushes in 0..3 {
+        let disk = SimDisk::from_bytes(512, grown.clone());
+        disk.inject(flushes_fail_after(flushes));
+        let options = CreateOptions::new(9).block_size(BLOCK).force(true);
+        assert!(matches!(Store::create(&disk, options), Err(Error::Device(_))));
+        let sectors = disk.pending();
+        let fates = [Fate::New, Fate::Old, Fate::Head(300), Fate::Garbage(3)];
+        for (one, two) in fates.iter().flat_map(|one| fates.map(|two| (*one, two))) {
+            let first = |sector| sectors < 2 || sector < sectors / 2;
+            let image = disk.crash(|sector| if first(sector) { one } else { two });
+            let found = contents(&open(SimDisk::from_bytes(512, image), 3)).len();
+            old_seen += usize::from(found == 6);
+            new_seen += usize::from(found == 0);
+            assert!(found == 0 || found == 6, "{found} after {flushes} flushes: {one:?} {two:?}");
+        }
+    }
+    assert!(old_seen > 0 && new_seen > 0);
+}
+
 /// Where the block sizes differ, the pages of the one lie in the log of the other.
 #[test]
 fn power_lost_while_a_store_of_other_blocks_is_made_leaves_one_of_them() {

@@ -1,9 +1,9 @@
-//! Disks that have grown, or shrunk without saying so.
+//! Disks of all sizes; disks that have grown, or shrunk without saying so.
 
 use super::{BLOCK, SUPERBLOCK_PAGES, contents, key, new_disk, open, try_open};
-use nerite::{Error, KvRead, KvWrite};
+use nerite::{CreateOptions, Error, KvRead, KvWrite, MemoryDevice, OpenOptions, Store};
 use nerite_tests::disk::Beyond;
-use nerite_tests::{Fate, SimDisk};
+use nerite_tests::{Fate, SimDisk, TestClock};
 
 const COUNT: usize = 60;
 const SEGMENT: usize = 4 * BLOCK as usize;
@@ -91,4 +91,30 @@ fn what_can_not_be_written_because_the_disk_has_shrunk_was_not_acknowledged() {
     drop(store);
     let store = open(SimDisk::from_bytes(BLOCK, disk.crash(|_| Fate::Old)), 4);
     assert_eq!(contents(&store).len(), COUNT + more);
+}
+
+/// Wherever the rules of the layout make one segment more or less, checkpoints keep to their segments.
+#[test]
+fn a_store_of_any_size_is_sound_after_a_checkpoint() {
+    let mut tried = 0;
+    for block_size in [512, 1024, 4096, 8192, 65536] {
+        for blocks in (128..16384).step_by(509).chain([4071, 4079, 4087, 8191, 16383]) {
+            let device = MemoryDevice::new(512, blocks);
+            let options = CreateOptions::new(1).block_size(block_size);
+            match Store::create(&device, options) {
+                Err(Error::TooSmall { .. }) => continue,
+                told => told.unwrap(),
+            }
+            let options = OpenOptions::new(2).delta_entries(3).step_nodes(1);
+            let store = Store::open(&device, TestClock::new(1), options).unwrap();
+            let set = |n| store.set(&key(&format!("k{n}")), &[7; 300]);
+            let count = (0..8).take_while(|n| set(*n).is_ok()).count();
+            tried += usize::from(store.info().checkpoint > 2);
+            drop(store);
+            let store = open(&device, 3);
+            assert_eq!(contents(&store).len(), count, "{blocks} sectors in blocks of {block_size}");
+            assert_eq!(store.verify().unwrap(), [], "{blocks} sectors in blocks of {block_size}");
+        }
+    }
+    assert!(tried > 100, "{tried}");
 }

@@ -1,8 +1,9 @@
 //! Where things lie on the device: superblock pages first, then segments of equal size.
 //!
 //! Invariants: every length is a power of two; superblock pages and all segments lie within the
-//! device, apart from each other.
+//! device, apart from each other; the table fits one segment.
 
+use super::index_key::RANGE_END_LEN_MAX;
 use super::place::Place;
 use super::{NODE_LEN_MIN, PAGE_LEN, SEGMENT_LEN_MIN};
 use crate::error::Fault;
@@ -24,6 +25,9 @@ const SEGMENT_LEN_SMALL: u64 = 16 << 10;
 const SEGMENTS_MAX: u64 = 4096;
 /// One to write to, and the reserve of three (`log/plan.rs`).
 const SEGMENTS_MIN: u64 = 4;
+/// Bytes of the table (`format/table.rs`): of what stands before its rows, and of each of them.
+pub(super) const TABLE_HEADER_LEN: usize = 62;
+pub(super) const TABLE_ROW_LEN: usize = 8;
 /// Larger segments gain nothing until their number reaches its limit.
 const SEGMENT_LEN_WANTED: u64 = 1 << 20;
 
@@ -70,7 +74,10 @@ impl Layout {
         let segments = segment_len.checked_mul(u64::from(self.segment_count));
         let end = segments.and_then(|segments| segments.checked_add(self.log_start()));
         let counts = SEGMENTS_MIN..=SEGMENTS_MAX;
-        if !counts.contains(&u64::from(self.segment_count)) || end.is_none_or(|end| end > len) {
+        if !counts.contains(&u64::from(self.segment_count))
+            || end.is_none_or(|end| end > len)
+            || self.table_len() > segment_len
+        {
             return Err(Fault::Field("segment count"));
         }
         Ok(())
@@ -94,6 +101,14 @@ impl Layout {
     /// Bytes of the largest node.
     pub(crate) fn node_len_max(&self) -> u32 {
         self.block_len.max(NODE_LEN_MIN)
+    }
+
+    /// Bytes of the table with the longest key, in whole blocks.
+    pub(crate) fn table_len(&self) -> u64 {
+        let rows = u64::from(self.segment_count).saturating_mul(TABLE_ROW_LEN as u64);
+        let fixed = TABLE_HEADER_LEN.saturating_add(RANGE_END_LEN_MAX) as u64;
+        let blocks = self.blocks(rows.saturating_add(fixed));
+        blocks.saturating_mul(u64::from(self.block_len))
     }
 
     /// The first byte of a superblock copy. The slots alternate: A0, B0, A1, B1.
@@ -159,6 +174,32 @@ mod tests {
         assert_eq!(of(1 << 30, 4096), (1 << 20, 1023, 16384));
         assert_eq!(of(1 << 40, 4096), (256 << 20, 4095, 16384));
         assert_eq!(of(1 << 20, 65536), (65536, 12, 4 * 65536));
+    }
+
+    #[test]
+    fn the_table_is_no_longer_than_a_segment() {
+        let block_lens = (BLOCK_LEN_MIN.ilog2()..=BLOCK_LEN_MAX.ilog2()).map(|log| 1 << log);
+        for block_len in block_lens {
+            for len in
+                (DEVICE_LEN_MIN..8 << 20).step_by(1021).chain((3..50).map(|log| (1 << log) - 1))
+            {
+                let Some(layout) = Layout::divide(len, block_len) else {
+                    assert!(
+                        len < 64 * u64::from(block_len).max(1024),
+                        "{len} in blocks of {block_len}"
+                    );
+                    continue;
+                };
+                assert!(layout.table_len() <= layout.segment_len(), "{layout:?}");
+            }
+        }
+        let crafted = Layout {
+            segment_blocks: 8,
+            segment_count: 505,
+            ..Layout::divide(4 << 20, 512).unwrap()
+        };
+        assert_eq!(crafted.check(), Err(Fault::Field("segment count")), "a table of 9 blocks");
+        assert_eq!(Layout { segment_count: 504, ..crafted }.check(), Ok(()));
     }
 
     #[test]

@@ -221,10 +221,10 @@ fn read_index_open(reader: &mut Reader<'_>, layout: &Layout) -> Result<Option<Pl
 
 fn read_table(reader: &mut Reader<'_>, layout: &Layout) -> Result<Option<Pointer>, Fault> {
     let pointer = Pointer::read(reader)?;
-    let limit = u32::try_from(layout.segment_len()).unwrap_or(u32::MAX);
+    let whole = u64::from(pointer.len) <= layout.table_len();
     match pointer {
         NOWHERE => Ok(None),
-        _ if pointer.fits_blocks(layout, limit) => Ok(Some(pointer)),
+        _ if whole && pointer.fits_blocks(layout, pointer.len) => Ok(Some(pointer)),
         _ => Err(Fault::Field("table")),
     }
 }
@@ -269,6 +269,19 @@ mod tests {
         let misplaced = Unreadable::Fault(Fault::Field("slot"));
         assert_eq!(Superblock::decode(&bytes, 0, 0), Err(misplaced));
         assert_eq!(Superblock::decode(&bytes, 1, 1), Err(misplaced));
+    }
+
+    #[test]
+    fn a_table_is_as_long_as_its_rows_make_it() {
+        let table = |len| {
+            let table = Some(Pointer { at: 1 << 20, len, check: 16 });
+            let bytes = Superblock { table, ..Superblock::example() }.encode(0, 0);
+            Superblock::decode(&bytes, 0, 0).map(|found| found.table)
+        };
+        assert_eq!(table(4096).unwrap().unwrap().len, 4096);
+        for len in [4095, 4097, 8192, u32::MAX] {
+            assert_eq!(table(len), Err(Fault::Field("table").into()), "{len}");
+        }
     }
 
     #[test]

@@ -3,15 +3,13 @@
 use super::bytes::{Put, Reader};
 use super::check::check;
 use super::index_key::RANGE_END_LEN_MAX;
-use super::layout::Layout;
+use super::layout::{Layout, TABLE_HEADER_LEN, TABLE_ROW_LEN};
 use super::pointer::Pointer;
 use crate::error::Fault;
 use alloc::vec::Vec;
 
 const MAGIC: [u8; 4] = *b"NrTb";
 const CHECKED_FROM: usize = 8;
-const HEADER_LEN: usize = 62;
-const ROW_LEN: usize = 8;
 
 /// Live bytes are the low 56 bits of a row, the use is above them.
 const LIVE_BITS: u32 = 56;
@@ -60,8 +58,8 @@ pub(crate) struct Table {
 impl Table {
     /// Bytes of the table of a store with a key of this length, without what fills the last block.
     pub(crate) const fn len(layout: &Layout, key_len: usize) -> usize {
-        let rows = (layout.segment_count as usize).saturating_mul(ROW_LEN);
-        rows.saturating_add(HEADER_LEN).saturating_add(key_len)
+        let rows = (layout.segment_count as usize).saturating_mul(TABLE_ROW_LEN);
+        rows.saturating_add(TABLE_HEADER_LEN).saturating_add(key_len)
     }
 
     /// The table as it lies at `at`, in whole blocks, and its check.
@@ -162,7 +160,7 @@ mod tests {
     fn comes_back_from_its_own_place_only() {
         let (bytes, check) = table().encode(7, 8192, 512);
         assert_eq!(bytes.len(), 512);
-        assert_eq!(Table::len(&layout(), 3), HEADER_LEN + 14 * ROW_LEN + 3);
+        assert_eq!(Table::len(&layout(), 3), TABLE_HEADER_LEN + 14 * TABLE_ROW_LEN + 3);
         assert_eq!(decode(&bytes, check), Ok(table()));
         let (bytes, check) = table().encode(7, 4096, 512);
         assert_eq!(decode(&bytes, check), Err(Fault::Field("place")));

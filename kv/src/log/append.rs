@@ -5,8 +5,8 @@
 //!   chain, or in a segment that was free.
 //! - A commit is acknowledged after one write and one flush; `durable` moves only then.
 //! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
-//! - If a crash has left anything of a frame that would fit where the chain ends, a state of the
-//!   superblock disowns it before anything is written there: what comes next must be of this mount's
+//! - If a crash has left anything of a frame that would fit where the chain ends, the states in both
+//!   slots of the superblock disown it before anything is written there: what comes next must be of this mount's
 //!   epoch. Otherwise a second crash could mix the two: where both hold the same bytes, the old frame
 //!   would be whole again, though it was found absent in between.
 
@@ -58,6 +58,8 @@ pub(crate) struct Log {
     pub(super) cleaning: (Option<Place>, Option<Place>),
     /// What the first frame of this mount must know; it is `None` from then on.
     mount: Option<Mount>,
+    /// Flips that come before anything else is written.
+    pub(super) flips_due: u8,
     /// A write or flush has failed, or is under way.
     pub(super) poisoned: bool,
 }
@@ -110,6 +112,7 @@ impl Log {
             moves: 0,
             debt: 0,
             cleaning: (None, None),
+            flips_due: found.flips_due,
             poisoned: false,
         }
     }
@@ -257,7 +260,9 @@ impl Log {
         if !remains && demanded_epoch(&superblock, &self.point).is_none() {
             return Ok(());
         }
-        self.flip(disk, Superblock { epoch, ..superblock })
+        self.flip(disk, Superblock { epoch, ..superblock })?;
+        // Either slot may be lost: the other one must not take the remains for a frame.
+        self.repeat(disk)
     }
 
     /// Writes the last block of the chain once more: a bug, for tests only.

@@ -5,9 +5,13 @@
 //! whose durable mark reaches the missing one: the mark was set when a flush had returned.
 //!
 //! Such frames lie in the rest of the open segment, in the two that its frames name, in those that
-//! frames found there name, and as the writer takes the lowest free segments, in these. Two whole
-//! segments, and [`LOOK_AHEAD`] bytes, are looked at in any case: damage must take all of that to
-//! hide what is behind it.
+//! frames found there name, and as the writer takes the lowest free segments, in these. As far as the
+//! writer can have gone without a flush, the open segment is looked at in any case; of others, as many
+//! as make [`LOOK_AHEAD`] bytes, the first [`GAP`] bytes. Damage must take every frame in that to hide
+//! what is behind it.
+//!
+//! Blocks that can't be read are passed, like damaged ones. (Where the next frame may go, replay has read
+//! before: there it is an error.)
 //!
 //! Only the last flush group has nothing behind it: damage to it looks like a crash, which
 //! `docs/design.md` states as a limit.
@@ -26,6 +30,10 @@ use alloc::vec::Vec;
 
 /// Bytes of segments that are looked at though no frame names them.
 const LOOK_AHEAD: u64 = 1 << 20;
+
+/// Bytes without a frame after which a segment is left that is not the open one: a damaged frame is no
+/// longer than half of it.
+const GAP: u64 = 2 * FRAME_LEN_MAX as u64;
 
 /// What a crash may have left beyond the end of the chain.
 #[derive(Debug, Default)]
@@ -54,11 +62,11 @@ pub(crate) fn look_beyond<D: BlockDevice>(
     let mut frames = Frames::new(disk, &newest.superblock);
     let remains = frames.has_remains(end)?;
     if let Some(place) = end.open {
-        beyond.scan(&mut frames, place)?;
+        beyond.scan(&mut frames, place, UNFLUSHED_MAX + 2 * u64::from(FRAME_LEN_MAX))?;
     }
     let mut next = 0;
     while let Some(&segment) = beyond.named.get(next) {
-        beyond.scan(&mut frames, Place { segment, block: 0 })?;
+        beyond.scan(&mut frames, Place { segment, block: 0 }, GAP)?;
         next += 1;
     }
     Ok(Left { frames: beyond.frames, remains })
@@ -73,22 +81,30 @@ struct Beyond<'a> {
 }
 
 impl Beyond<'_> {
-    /// Looks at every block from `place` to the end of its segment, or as far as the writer can
-    /// have gone without a flush.
+    /// Looks at every block from `place` to the end of its segment, or `gap` bytes beyond the last
+    /// frame that can have followed.
     fn scan<D: BlockDevice>(
         &mut self,
         frames: &mut Frames<'_, D>,
         mut place: Place,
+        gap: u64,
     ) -> Result<(), Error> {
         let layout = &self.newest.superblock.layout;
-        let window = layout.blocks(UNFLUSHED_MAX + 2 * u64::from(FRAME_LEN_MAX));
-        let window = u32::try_from(window).unwrap_or(u32::MAX);
-        let end = layout.segment_blocks.min(place.block.saturating_add(window));
-        while place.block < end {
+        let gap = u32::try_from(layout.blocks(gap)).unwrap_or(u32::MAX);
+        let mut end = place.block.saturating_add(gap);
+        while place.block < end.min(layout.segment_blocks) {
             let mut blocks = 1;
-            if let Some(header) = frames.header(place)? {
-                self.judge(&header)?;
-                blocks = header.blocks(layout);
+            match frames.header(place) {
+                Ok(Some(header)) => {
+                    self.judge(&header)?;
+                    blocks = header.blocks(layout);
+                    if header.number >= self.end.number {
+                        end = place.block.saturating_add(blocks).saturating_add(gap);
+                    }
+                }
+                // One that can't be read says as much as one that is damaged.
+                Ok(None) | Err(Error::Device(_)) => {}
+                Err(error) => return Err(error),
             }
             place.block = place.block.saturating_add(blocks);
         }

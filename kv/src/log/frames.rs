@@ -94,7 +94,11 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
             // While it is refilled, the buffer holds nothing.
             self.at = u64::MAX;
             self.buf.resize(usize::try_from(ahead).unwrap_or(usize::MAX), 0);
-            self.disk.read(at, &mut self.buf)?;
+            if self.disk.read(at, &mut self.buf).is_err() {
+                // What could not be read may be something that nobody needs.
+                self.buf.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+                self.disk.read(at, &mut self.buf)?;
+            }
             self.at = at;
         }
         let start = usize::try_from(at.saturating_sub(self.at)).unwrap_or(usize::MAX);

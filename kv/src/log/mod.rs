@@ -16,6 +16,7 @@ mod plan;
 mod replay;
 mod reserve;
 mod segments;
+mod slots;
 pub(crate) mod superblocks;
 mod survivors;
 
@@ -24,7 +25,7 @@ pub(crate) use beyond::{Left, look_beyond};
 pub(crate) use change::{Change, Pending, What};
 pub(crate) use contents::{Content, Contents, Kept, kept_records};
 pub(crate) use disk::Disk;
-pub(crate) use fetch::fetch;
+pub(crate) use fetch::{Fetched, fetch};
 pub(crate) use flip::{Progress, Step};
 pub(crate) use nodes::{NewNodes, read_node, read_table};
 pub(crate) use open::Open;

@@ -1,7 +1,9 @@
 //! Room outside the chain, for nodes, tables and survivors.
 //!
-//! Invariant: it lies behind the last bytes of an open segment, or in a segment that was free: nothing
-//! durable names it.
+//! Invariants:
+//! - It lies behind the last bytes of an open segment, or in a segment that was free: nothing durable
+//!   names it.
+//! - It never reaches beyond its segment.
 
 use super::append::Log;
 use crate::error::Error;
@@ -42,14 +44,18 @@ impl Outside {
     }
 
     /// Finds room for `len` bytes, which must be pushed next.
+    ///
+    /// # Errors
+    /// `NoSpace`, also if no segment is so long.
     pub(super) fn place(&mut self, len: usize) -> Result<u64, Error> {
         let blocks = self.layout.blocks(len as u64);
         let here = self.open.filter(|_| self.room() >= len as u64);
         let place = if let Some(place) = here {
             place
         } else {
+            let fits = len as u64 <= self.layout.segment_len();
             let no_space = Error::NoSpace { needed: len as u64, free: 0 };
-            let segment = self.free.pop().ok_or(no_space)?;
+            let segment = self.free.pop().filter(|_| fits).ok_or(no_space)?;
             self.taken.push(segment);
             Place { segment, block: 0 }
         };

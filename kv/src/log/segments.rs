@@ -200,6 +200,11 @@ impl Segments {
         self.get(segment).is_some_and(|segment| segment.state == State::Nodes)
     }
 
+    /// Whether anything may lie in the segment that is needed.
+    pub(crate) fn holds(&self, segment: u32) -> bool {
+        self.get(segment).is_some_and(Segment::is_used)
+    }
+
     /// The free segments, from the lowest number up.
     pub(super) fn free_segments(&self) -> impl DoubleEndedIterator<Item = u32> {
         let numbered = (0..self.layout.segment_count).zip(&self.table);

@@ -5,12 +5,13 @@
 //!   and is flushed before anything relies on it.
 //! - Both slots hold a whole state: nothing that either names is written over. So one good copy of
 //!   either slot is enough: from the older state, replay comes to the same.
+//! - A mount writes nothing else before both slots are whole, all copies of each alike (`slots.rs`).
 
 use super::disk::Disk;
-use crate::device::BlockDevice;
+use crate::device::{BlockDevice, DeviceError};
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::PAGE_LEN;
-use crate::format::layout::BLOCK_LEN_MAX;
+use crate::format::layout::{BLOCK_LEN_MAX, Layout};
 use crate::format::superblock::{LEN, Superblock, Unreadable};
 use crate::planted::{Bug, planted};
 use alloc::vec;
@@ -36,6 +37,8 @@ pub(crate) struct Found {
     pub(crate) newest: Newest,
     /// What the other slot holds, if it has a good copy.
     pub(crate) older: Option<Superblock>,
+    /// Flips until both slots are whole again, all copies of each alike.
+    pub(super) flips_due: u8,
 }
 
 impl Found {
@@ -53,7 +56,10 @@ impl Found {
 struct Seen {
     /// The newest state of each slot.
     slots: [Option<Superblock>; 2],
+    /// Every good copy, with its slot and copy.
+    copies: Vec<(u8, u8, Superblock)>,
     damaged: Option<Corruption>,
+    unreadable: Option<DeviceError>,
     newer_version: bool,
 }
 
@@ -62,16 +68,38 @@ impl Seen {
         if self.newer_version {
             return Err(Error::Unsupported("a store of a newer format version"));
         }
-        match (self.newest(), self.damaged) {
-            (Some(newest), _) => {
+        let newest = self.newest();
+        let flips_due = newest.as_ref().map_or(0, |newest| self.flips_due(newest));
+        match (newest, self.unreadable, self.damaged) {
+            (Some(newest), ..) => {
                 let older = if newest.slot == 0 { self.slots[1] } else { self.slots[0] };
                 // What an earlier store has left says nothing.
                 let older = older.filter(|older| older.birth == newest.superblock.birth);
-                Ok(Found { newest, older })
+                Ok(Found { newest, older, flips_due })
             }
-            (None, Some(corruption)) => Err(corruption.into()),
-            (None, None) => Err(Error::NotFormatted),
+            (None, Some(error), _) => Err(error.into()),
+            (None, None, Some(corruption)) => Err(corruption.into()),
+            (None, None, None) => Err(Error::NotFormatted),
         }
+    }
+
+    /// A flip completes the slot that is not in force; one more, the other.
+    fn flips_due(&self, newest: &Newest) -> u8 {
+        if !self.is_whole(newest.slot, newest) {
+            return 2;
+        }
+        u8::from(!self.is_whole(1 - newest.slot, newest))
+    }
+
+    /// Whether all copies of a slot hold the same state.
+    fn is_whole(&self, slot: u8, newest: &Newest) -> bool {
+        let Layout { block_len, .. } = newest.superblock.layout;
+        let state = self.slots.get(usize::from(slot)).copied().flatten();
+        let state = state.filter(|state| state.layout.block_len == block_len);
+        state.is_some_and(|state| {
+            let copies = 0..newest.superblock.layout.copies();
+            copies.into_iter().all(|copy| self.copies.contains(&(slot, copy, state)))
+        })
     }
 
     fn newest(&self) -> Option<Newest> {
@@ -115,12 +143,21 @@ fn look<D: BlockDevice>(
     if !at.is_multiple_of(block_len) || at.saturating_add(buf.len() as u64) > geometry.size() {
         return Ok(());
     }
-    disk.read(at, &mut buf)?;
+    // Once more: what is read the next time would look like the state of another writer.
+    match disk.read(at, &mut buf).or_else(|_| disk.read(at, &mut buf)) {
+        // It is lost as much as a damaged one, and other copies may not be.
+        Err(Error::Device(error)) => {
+            seen.unreadable = Some(error);
+            return Ok(());
+        }
+        told => told?,
+    }
     match Superblock::decode(&buf, slot, copy) {
         Ok(superblock) => {
             let layout = &superblock.layout;
             let at_home = layout.superblock_at(slot, copy) == at && copy < layout.copies();
             let newest = |seen: &Superblock| seen.checkpoint >= superblock.checkpoint;
+            seen.copies.extend(at_home.then_some((slot, copy, superblock)));
             if let Some(seen) = seen.slots.get_mut(usize::from(slot)).filter(|_| at_home)
                 && !seen.as_ref().is_some_and(newest)
             {
@@ -183,9 +220,10 @@ impl Newest {
 ///
 /// What stood there before stays in force until the new store is durable. So a crash leaves the old
 /// store or the new one, nothing between: the new states count on from the old ones, and the first
-/// of them goes to the slot that is not in force. If the pages of the old store are elsewhere, they
-/// and its log may lie where the new pages go: then the one page goes first that both have, the one
-/// at byte 0. (With one copy for each slot and other pages, a torn write there can leave neither.)
+/// of them goes to the slot that is not in force. If the old store is of a time when the device was so
+/// small that slots had one copy, the second copies lie in its log: the first ones go first. If the
+/// pages of the old store are elsewhere, they and its log may lie where the new pages go: then the one
+/// page goes first that both have, the one at byte 0. (With one copy for each slot and other pages, a torn write there can leave neither.)
 pub(crate) fn initialize<D: BlockDevice>(
     disk: &Disk<D>,
     superblock: &Superblock,
@@ -194,6 +232,10 @@ pub(crate) fn initialize<D: BlockDevice>(
     let (checkpoint, steps) = match read(disk).map(|found| found.newest) {
         Ok(old) if old.superblock.layout.page_len() != superblock.layout.page_len() => {
             (old.superblock.checkpoint, vec![(1, 0, 0..1), (1, 0, 1..copies), (2, 1, 0..copies)])
+        }
+        Ok(Newest { superblock: old, slot }) if old.layout.copies() != copies => {
+            let other = 1 - slot;
+            (old.checkpoint, vec![(1, other, 0..1), (1, other, 1..copies), (2, slot, 0..copies)])
         }
         Ok(Newest { superblock: old, slot }) => {
             (old.checkpoint, vec![(1, 1 - slot, 0..copies), (2, slot, 0..copies)])

@@ -29,7 +29,7 @@ impl<D: BlockDevice> Store<D> {
         match value.value {
             LeafValue::Inline { bytes, .. } => Ok(bytes.to_vec()),
             LeafValue::Record { record, .. } => {
-                log::fetch(&self.disk, &self.layout, record, key, value.sequence)
+                Ok(log::fetch(&self.disk, &self.layout, record, key, value.sequence)?.value)
             }
         }
     }
@@ -64,7 +64,7 @@ impl<D: BlockDevice> KvRead for Store<D> {
             Stored::Inline { bytes, .. } => Ok(bytes.into_vec()),
             Stored::Record(record) => {
                 let key = IndexKey::path(key);
-                log::fetch(&self.disk, &self.layout, record, key.as_bytes(), sequence)
+                Ok(log::fetch(&self.disk, &self.layout, record, key.as_bytes(), sequence)?.value)
             }
         }
     }

@@ -6,21 +6,27 @@ use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::index_key::{self, IndexKey, Subtree};
 use crate::format::layout::Layout;
 use crate::format::node::{LeafEntry, LeafValue, Node};
+use crate::format::place::Place as Open;
 use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
 use crate::format::superblock::{Superblock, Tree};
 use crate::format::table::Totals;
 use crate::index::Entry;
 use crate::key::Key;
-use crate::log::{self, Log, Segments, superblocks};
+use crate::log::superblocks::{self, Newest};
+use crate::log::{self, Fetched, Log, Segments};
 use alloc::vec;
 use alloc::vec::Vec;
+
+/// More are not told.
+const FINDINGS_MAX: usize = 1000;
 
 impl<D: BlockDevice> Store<D> {
     /// Reads everything that the store names and proves it: superblocks, the table, the tail, every
     /// node (its check, place, level, and the order of its keys and separators), every record that
-    /// holds a value, that no key is both a value and a dictionary, and every count. Tells all that
-    /// is wrong; nothing, if all is well. Writers wait.
+    /// holds a value, what the index says of it (but for the time of one that has its frame's), that no key is both a value and a dictionary, and every count. Tells all that
+    /// is wrong, up to 1,000 findings; nothing, if all is well. What is below a node whose keys are out
+    /// of order is not looked at. Writers wait.
     ///
     /// The time grows with what the store holds; memory does not.
     ///
@@ -32,7 +38,11 @@ impl<D: BlockDevice> Store<D> {
         log.check()?;
         let superblock = *log.superblock();
         let mut findings = superblocks::damaged_copies(&self.disk, log.newest())?;
-        self.verify_tail(&log, &mut findings)?;
+        self.verify_tail(&log, log.newest(), &mut findings)?;
+        if let Some(older) = superblocks::read(&self.disk)?.older {
+            let older = Newest { superblock: older, slot: 1 - log.newest().slot };
+            self.verify_tail(&log, &older, &mut findings)?;
+        }
         let mut census = Census::new(&log, findings);
         if let Some(Tree { root, level }) = superblock.tree {
             self.verify_node(&mut census, &Place { pointer: root, level, from: &[], to: None })?;
@@ -46,17 +56,30 @@ impl<D: BlockDevice> Store<D> {
         Ok(findings)
     }
 
-    /// The table is whole, and replay from the tail start ends where this mount is.
-    fn verify_tail(&self, log: &Log, findings: &mut Vec<Corruption>) -> Result<(), Error> {
-        let superblock = log.superblock();
+    /// The table and the root of a state are whole, and replay from its tail start ends where this mount
+    /// is.
+    fn verify_tail(
+        &self,
+        log: &Log,
+        state: &Newest,
+        findings: &mut Vec<Corruption>,
+    ) -> Result<(), Error> {
+        let superblock = &state.superblock;
+        if let Some(Tree { root, level }) = superblock.tree
+            && superblock.tree != log.superblock().tree
+            && let Err(error) = log::read_node(&self.disk, &self.layout, self.birth, root, level)
+        {
+            note(error, findings)?;
+        }
         if let Err(error) = log::read_table(&self.disk, superblock) {
             return note(error, findings);
         }
-        match log::replay(&self.disk, log.newest(), |_| Ok(())) {
+        match log::replay(&self.disk, state, |_| Ok(())) {
             Ok(end) if end.number == log.point().number => Ok(()),
             Ok(end) => {
                 let fault = Fault::Missing { frame: end.number };
-                findings.push(Corruption { part: Part::Frame, at: end.at(&self.layout), fault });
+                let at = end.at(&self.layout);
+                tell(findings, Corruption { part: Part::Frame, at, fault });
                 Ok(())
             }
             Err(error) => note(error, findings),
@@ -72,10 +95,12 @@ impl<D: BlockDevice> Store<D> {
         };
         let damaged = |fault| Corruption { part: Part::Node, at: pointer.at, fault };
         if !is_in_order(&node, place) {
-            census.findings.push(damaged(Fault::Field("order of keys")));
+            // Each node in order has keys of its own: so none is passed twice, however many lead to it.
+            tell(&mut census.findings, damaged(Fault::Field("order of keys")));
+            return Ok(());
         }
         if self.layout.segment_of(pointer.at).is_none_or(|segment| !census.is_index(segment)) {
-            census.findings.push(damaged(Fault::Field("segment")));
+            tell(&mut census.findings, damaged(Fault::Field("segment")));
         }
         census.bytes(pointer);
         for cell in 0..node.len() {
@@ -100,7 +125,7 @@ impl<D: BlockDevice> Store<D> {
 
     fn verify_entry(&self, census: &mut Census, leaf: &Node, key: &[u8], entry: &LeafEntry<'_>) {
         let mut damaged = |fault| {
-            census.findings.push(Corruption { part: Part::Node, at: leaf.at(), fault });
+            tell(&mut census.findings, Corruption { part: Part::Node, at: leaf.at(), fault });
         };
         if let Err(fault) = index_key::check_path(key) {
             damaged(fault);
@@ -121,18 +146,33 @@ impl<D: BlockDevice> Store<D> {
             let mut above: Option<IndexKey> = None;
             while let Some(row) = walk.next()? {
                 let key = IndexKey::from_checked(row.key);
-                if let Err(error) = self.fetch(row.key, &row.entry) {
+                if let Err(error) = self.verify_value(row.key, &row.entry) {
                     note(error, findings)?;
                 }
                 if above.is_some_and(|above| key.is_below(&above)) {
                     let fault = Fault::Field("a key below a value");
-                    findings.push(Corruption { part: Part::Node, at: 0, fault });
+                    tell(findings, Corruption { part: Part::Node, at: 0, fault });
                 }
                 above = Some(key);
             }
             Ok(())
         });
         told.or_else(|error| note(error, findings))
+    }
+
+    /// The record of a value is whole, and the index says of it what it does.
+    fn verify_value(&self, key: &[u8], entry: &LeafEntry<'_>) -> Result<(), Error> {
+        let LeafValue::Record { size, record } = entry.value else { return Ok(()) };
+        let fetched = log::fetch(&self.disk, &self.layout, record, key, entry.sequence)?;
+        let Fetched { value, modified } = fetched;
+        let field = if value.len() as u64 != size {
+            "length of a value"
+        } else if modified.is_some_and(|modified| modified != entry.modified) {
+            "time"
+        } else {
+            return Ok(());
+        };
+        Err(Corruption { part: Part::Record, at: record.at, fault: Fault::Field(field) }.into())
     }
 }
 
@@ -166,11 +206,14 @@ struct Census {
     inline_max: usize,
     /// The sequence at the tail start.
     first: u64,
+    /// Where the next node goes.
+    open: Option<Open>,
 }
 
 impl Census {
     fn new(log: &Log, findings: Vec<Corruption>) -> Self {
-        let Superblock { layout, inline_max, tail_start, table, .. } = *log.superblock();
+        let Superblock { layout, inline_max, tail_start, table, index_open: open, .. } =
+            *log.superblock();
         let segments = 0..layout.segment_count;
         let mut census = Self {
             findings,
@@ -180,6 +223,7 @@ impl Census {
             layout,
             inline_max: usize::from(inline_max),
             first: tail_start.sequence,
+            open,
         };
         if let Some(table) = table {
             census.bytes(table);
@@ -195,6 +239,14 @@ impl Census {
     fn bytes(&mut self, bytes: Pointer) {
         self.totals.index += u64::from(bytes.len);
         let segment = self.layout.segment_of(bytes.at);
+        let end = bytes.at.saturating_add(u64::from(bytes.len));
+        let is_in_the_way = |open: Open| {
+            segment == Some(open.segment) && end > self.layout.at(open.segment, open.block)
+        };
+        if self.open.is_some_and(is_in_the_way) {
+            let fault = Fault::Field("open segment of the index");
+            tell(&mut self.findings, Corruption { part: Part::Node, at: bytes.at, fault });
+        }
         self.add(segment, bytes.len);
     }
 
@@ -225,7 +277,7 @@ fn compare(
     let mut compare = |what, kept: u64, found: u64| {
         if kept != found {
             let fault = Fault::Count { what, kept, found };
-            findings.push(Corruption { part: Part::Table, at, fault });
+            tell(findings, Corruption { part: Part::Table, at, fault });
         }
     };
     compare("keys", kept.totals().keys, found.keys);
@@ -234,13 +286,24 @@ fn compare(
     for (kept, found) in kept.live().zip(live) {
         compare("live bytes of a segment", kept, *found);
     }
+    let holds = (0..).zip(live).filter(|(segment, live)| **live > 0 && !kept.holds(*segment));
+    for _ in holds {
+        tell(findings, Corruption { part: Part::Table, at, fault: Fault::Field("use") });
+    }
+}
+
+/// One more, as long as they are not too many to be kept.
+fn tell(findings: &mut Vec<Corruption>, corruption: Corruption) {
+    if findings.len() < FINDINGS_MAX {
+        findings.push(corruption);
+    }
 }
 
 /// Damage is a finding; anything else ends the search.
 fn note(error: Error, findings: &mut Vec<Corruption>) -> Result<(), Error> {
     match error {
         Error::Corrupt(corruption) => {
-            findings.push(corruption);
+            tell(findings, corruption);
             Ok(())
         }
         error => Err(error),

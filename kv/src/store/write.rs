@@ -37,6 +37,7 @@ impl<D: BlockDevice> Store<D> {
         operations: &mut [Pending<'_>],
         purpose: Purpose,
     ) -> Result<(), Error> {
+        log.complete_slots(&self.disk)?;
         let moves = log.moves;
         let (opened, keep) = self.admit(log, operations, purpose)?;
         self.maintain(log, operations.len(), opened.saturating_add(keep))?;
