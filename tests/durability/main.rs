@@ -11,6 +11,7 @@ mod damage;
 mod failures;
 mod groups;
 mod index_costs;
+mod looks;
 mod mounts;
 mod scans;
 mod sizes;

@@ -1,6 +1,6 @@
 //! Rows in key order, a leaf at a time.
 
-use super::cursor::{Pins, Stop};
+use super::cursor::{Cursor, Pins, Stop};
 use super::delta::{Delta, Point};
 use super::sources::{Index, Memory, State};
 use crate::clock::Timestamp;
@@ -13,8 +13,8 @@ use core::cmp::Ordering;
 use core::iter::Peekable;
 use core::ops::Range;
 
-/// Rows in a chunk, if so many are in memory only.
-const ROWS_MAX: usize = 256;
+/// Keys that memory has and that are looked at together.
+const STATES_MAX: usize = 256;
 
 /// Where a row is among the bytes of a chunk.
 #[derive(Clone, Debug)]
@@ -105,65 +105,82 @@ impl Index {
     ) -> Result<(), Stop> {
         chunk.clear();
         let (memory, mut tree) = self.split(pins);
-        let mut seen = from;
-        while let Some((_, end)) = memory.cut_of(seen) {
-            seen = end;
-        }
-        let mut end = None;
-        if seen < to {
-            tree.seek(seen)?;
-            end = tree.leaf_end().filter(|end| **end < *to);
-        }
-        let mut cells = Cells { leaf: None, cell: 0, key: Vec::new() };
-        if let Some((leaf, cell)) = tree.leaf().filter(|_| seen < to) {
-            cells = Cells { leaf: Some(leaf), cell: *cell, key: Vec::new() };
-        }
-        cells.settle(memory, to);
-        let states = states(memory, from, end.as_deref().unwrap_or(to));
-        merge(chunk, states, cells, memory, to)?;
-        if chunk.next.is_none() {
-            chunk.next = end;
-        }
-        // In a tree out of order a walk would run in circles.
-        if chunk.next.as_deref().is_some_and(|next| next <= from) {
-            return Err(tree.out_of_order());
-        }
+        chunk.next = visible(memory, &mut tree, (from, to), |key, entry| {
+            chunk.push(key, entry);
+            true
+        })?;
         Ok(())
     }
 }
 
-/// Puts rows of both into `chunk`, in key order; where both have the key, of the states.
+/// Shows `each` the rows from `from` on and below `to` in key order, as far as one leaf goes or until
+/// it wants no more, and tells where those begin that follow, if any can.
+pub(super) fn visible(
+    memory: Memory<'_>,
+    tree: &mut Cursor<'_>,
+    (from, to): (&[u8], &[u8]),
+    each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
+) -> Result<Option<Vec<u8>>, Stop> {
+    let mut seen = from;
+    while let Some((_, end)) = memory.cut_of(seen) {
+        seen = end;
+    }
+    let mut end = None;
+    let mut cells = Cells { leaf: None, cell: 0, key: Vec::new() };
+    if seen < to {
+        tree.seek(seen)?;
+        end = tree.leaf_end().filter(|end| **end < *to);
+        if let Some((leaf, cell)) = tree.leaf() {
+            cells = Cells { leaf: Some(leaf), cell: *cell, key: Vec::new() };
+        }
+    }
+    cells.settle(memory, to);
+    let states = states(memory, from, end.as_deref().unwrap_or(to));
+    let next = merge(states, cells, memory, to, each)?.or(end);
+    // In a tree out of order a walk would run in circles.
+    if next.as_deref().is_some_and(|next| next <= from) {
+        return Err(tree.out_of_order());
+    }
+    Ok(next)
+}
+
+/// Shows `each` the rows of both, in key order; where both have the key, of the states. Tells where it
+/// has stopped before the end.
 fn merge<'a>(
-    chunk: &mut Chunk,
     mut states: States<'a, impl Iterator<Item = KeyPoint<'a>>>,
     mut cells: Cells<'_>,
     memory: Memory<'_>,
     to: &[u8],
-) -> Result<(), Stop> {
+    mut each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
+) -> Result<Option<Vec<u8>>, Stop> {
+    let mut taken = 0;
     loop {
         let order = match (states.peek(), cells.leaf) {
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(None),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((key, _)), Some(_)) => key.as_bytes().cmp(&cells.key),
         };
+        let mut more = true;
         if order != Ordering::Greater {
-            let Some((key, entry)) = states.next() else { return Ok(()) };
-            if chunk.rows.len() >= ROWS_MAX {
-                chunk.next = Some(key.as_bytes().to_vec());
-                return Ok(());
+            let Some((key, entry)) = states.next() else { return Ok(None) };
+            if taken >= STATES_MAX {
+                return Ok(Some(key.as_bytes().to_vec()));
             }
-            if let Some(entry) = entry {
-                chunk.push(key.as_bytes(), &entry.as_leaf());
-            }
+            taken += 1;
+            more = entry.is_none_or(|entry| each(key.as_bytes(), &entry.as_leaf()));
         }
         if order != Ordering::Less {
-            let entry = cells.entry()?.filter(|_| order == Ordering::Greater);
-            if let Some(entry) = entry {
-                chunk.push(&cells.key, &entry);
+            if order == Ordering::Greater
+                && let Some(entry) = cells.entry()?
+            {
+                more = each(&cells.key, &entry);
             }
             cells.cell += 1;
             cells.settle(memory, to);
+        }
+        if !more {
+            return Ok(None);
         }
     }
 }

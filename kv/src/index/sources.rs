@@ -202,19 +202,6 @@ impl<'a> Memory<'a> {
         self.delta.cut_of(key).or_else(frozen)
     }
 
-    /// Where the cut begins that hides what the tree has right before `key`.
-    pub(super) fn cut_before(&self, key: &[u8]) -> Option<&'a [u8]> {
-        let frozen = || self.frozen.and_then(|frozen| frozen.cut_before(key));
-        self.delta.cut_before(key).or_else(frozen)
-    }
-
-    /// The newest state of the first key from `from` on.
-    pub(super) fn state_behind(&self, from: &[u8]) -> Option<State<'a>> {
-        let newer = self.delta.points(from, None).next();
-        let older = self.frozen.and_then(|frozen| frozen.points(from, None).next());
-        self.newest(newer, older, |older, newer| older < newer)
-    }
-
     /// The newest state of the last key below `key`.
     pub(super) fn state_before(&self, key: &[u8]) -> Option<State<'a>> {
         let newer = self.delta.point_before(key);

@@ -2,7 +2,8 @@
 //!
 //! A look runs on what is in memory. If it needs a node that is not, the lock is let go, the node is
 //! read and kept for this call, and the look starts again: what it tells in the end is of one
-//! moment. A *walk* over many keys takes one chunk after the other. If anything has changed since
+//! moment. A look that passes many keys that have no value any more does so leaf by leaf, and goes on
+//! behind them if nothing has changed meanwhile. A *walk* over many keys takes one chunk after the other. If anything has changed since
 //! its first one, it starts again; after a few times it keeps writers out.
 
 use super::Store;
@@ -16,7 +17,7 @@ use crate::log;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// How often a walk starts again before it keeps writers out.
+/// How often a look or a walk starts again before it keeps writers out.
 const TRIES: usize = 3;
 
 impl<D: BlockDevice> Store<D> {
@@ -26,17 +27,31 @@ impl<D: BlockDevice> Store<D> {
         mut look: impl FnMut(&mut Index, &Pins) -> Result<R, Stop>,
     ) -> Result<R, Error> {
         let mut pins = Pins::default();
+        let (mut version, mut restarts, mut no_writer) = (None, 0, None);
         loop {
-            let stopped = match look(&mut self.index.lock(), &pins) {
-                Ok(told) => return Ok(told),
-                Err(stopped) => stopped,
+            let stopped = {
+                let mut index = self.index.lock();
+                let now = Some(index.version());
+                if version != now && pins.passed.take().is_some() {
+                    restarts += 1;
+                }
+                version = now;
+                match look(&mut index, &pins) {
+                    Ok(told) => return Ok(told),
+                    Err(stopped) => stopped,
+                }
             };
-            let (pointer, level) = match stopped {
-                Stop::Wanted(pointer, level) => (pointer, level),
+            match stopped {
+                Stop::Wanted(pointer, level) => {
+                    pins.nodes.push((pointer, self.read_node(pointer, level)?));
+                }
+                Stop::Passed(key) => pins = Pins { passed: Some(key), ..Pins::default() },
                 Stop::Corrupt(corruption) => return Err(corruption.into()),
-            };
-            let node = self.read_node(pointer, level)?;
-            pins.0.push((pointer, node));
+            }
+            // Under a writer's own looks nothing changes.
+            if restarts == TRIES && no_writer.is_none() {
+                no_writer = Some(self.log.lock());
+            }
         }
     }
 
