@@ -13,6 +13,7 @@ mod groups;
 mod index_costs;
 mod looks;
 mod mounts;
+mod races;
 mod scans;
 mod sizes;
 mod space;

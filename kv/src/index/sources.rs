@@ -41,13 +41,23 @@ pub(crate) struct Index {
     pub(crate) cache: Cache,
     /// Counts the changes: what was seen at one version is of one moment.
     version: u64,
+    /// Counts the trees: what one of them names stays where it is as long as this does.
+    tree_version: u64,
     /// Leaves that changes have paid for and no step has read yet.
     pub(crate) credit: u64,
 }
 
 impl Index {
     pub(crate) fn new(tree: Option<Tree>, cache: Cache) -> Self {
-        Self { delta: Delta::default(), frozen: None, tree, cache, version: 0, credit: 0 }
+        Self {
+            delta: Delta::default(),
+            frozen: None,
+            tree,
+            cache,
+            version: 0,
+            tree_version: 0,
+            credit: 0,
+        }
     }
 
     pub(crate) const fn delta(&self) -> &Delta {
@@ -60,6 +70,10 @@ impl Index {
 
     pub(crate) const fn version(&self) -> u64 {
         self.version
+    }
+
+    pub(crate) const fn tree_version(&self) -> u64 {
+        self.tree_version
     }
 
     /// Removals of ranges that hide something in the tree, perhaps.
@@ -133,12 +147,13 @@ impl Index {
     /// The tree is now this one, and holds the same.
     pub(crate) fn replant(&mut self, tree: Option<Tree>, gone: &[Pointer]) {
         self.tree = tree;
+        self.tree_version += 1;
         for &pointer in gone {
             self.cache.remove(pointer);
         }
     }
 
-    /// A node that a call has asked for is in memory now.
+    /// A node of the tree is in memory now.
     pub(crate) fn keep(&mut self, pointer: Pointer, node: Arc<Node>) {
         self.cache.insert(pointer, node);
     }

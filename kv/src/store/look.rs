@@ -5,13 +5,17 @@
 //! moment. A look that passes many keys that have no value any more does so leaf by leaf, and goes on
 //! behind them if nothing has changed meanwhile. A *walk* over many keys takes one chunk after the other. If anything has changed since
 //! its first one, it starts again; after a few times it keeps writers out.
+//!
+//! Meanwhile a writer may move what a look has named and use its place again. What is read is proven,
+//! so that shows; then the look is repeated. It is damage if it is named again and fails again.
 
 use super::Store;
 use crate::device::BlockDevice;
 use crate::error::Error;
+use crate::format::index_key::IndexKey;
 use crate::format::node::Node;
 use crate::format::pointer::Pointer;
-use crate::index::{Chunk, Found, Index, Pins, Row, Stop};
+use crate::index::{Chunk, Entry, Found, Index, Pins, Row, Stop};
 use crate::key::Key;
 use crate::log;
 use alloc::sync::Arc;
@@ -28,8 +32,9 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<R, Error> {
         let mut pins = Pins::default();
         let (mut version, mut restarts, mut no_writer) = (None, 0, None);
+        let mut failed = None;
         loop {
-            let stopped = {
+            let (stopped, tree) = {
                 let mut index = self.index.lock();
                 let now = Some(index.version());
                 if version != now && pins.passed.take().is_some() {
@@ -38,13 +43,19 @@ impl<D: BlockDevice> Store<D> {
                 version = now;
                 match look(&mut index, &pins) {
                     Ok(told) => return Ok(told),
-                    Err(stopped) => stopped,
+                    Err(stopped) => (stopped, index.tree_version()),
                 }
             };
             match stopped {
-                Stop::Wanted(pointer, level) => {
-                    pins.nodes.push((pointer, self.read_node(pointer, level)?));
-                }
+                Stop::Wanted(pointer, level) => match self.read(pointer, level, tree) {
+                    Ok(node) => pins.nodes.push((pointer, node)),
+                    // The node may have moved, and its place been used again: then a look at the new
+                    // tree goes elsewhere. If the tree is the same, so was the place.
+                    Err(Error::Corrupt(_)) if failed != Some((pointer, tree)) => {
+                        failed = Some((pointer, tree));
+                    }
+                    Err(error) => return Err(error),
+                },
                 Stop::Passed(key) => pins = Pins { passed: Some(key), ..Pins::default() },
                 Stop::Corrupt(corruption) => return Err(corruption.into()),
             }
@@ -55,15 +66,26 @@ impl<D: BlockDevice> Store<D> {
         }
     }
 
-    /// The node that a pointer leads to, out of the cache or into it.
+    /// The node that a pointer leads to, out of the cache or into it. Nobody else may write.
     pub(super) fn read_node(&self, pointer: Pointer, level: u8) -> Result<Arc<Node>, Error> {
-        let cached = self.index.lock().node(pointer).filter(|node| node.level() == level);
-        if let Some(node) = cached {
-            return Ok(node);
+        let (cached, tree) = {
+            let mut index = self.index.lock();
+            (index.node(pointer), index.tree_version())
+        };
+        match cached.filter(|node| node.level() == level) {
+            Some(node) => Ok(node),
+            None => self.read(pointer, level, tree),
         }
+    }
+
+    /// The node that a pointer in this version of the tree leads to.
+    fn read(&self, pointer: Pointer, level: u8, tree: u64) -> Result<Arc<Node>, Error> {
         let node = log::read_node(&self.disk, &self.layout, self.birth, pointer, level)?;
         let node = Arc::new(node);
-        self.index.lock().keep(pointer, Arc::clone(&node));
+        let mut index = self.index.lock();
+        if index.tree_version() == tree {
+            index.keep(pointer, Arc::clone(&node));
+        }
         Ok(node)
     }
 
@@ -143,6 +165,15 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
         if self.chunk.row(self.row).is_none() {
             self.chunk.next = self.chunk.next.take().map(|next| next.max(key.to_vec()));
         }
+    }
+
+    /// The bytes of a value at the moment of the walk; `None` when the walk must start again.
+    pub(super) fn fetch(&mut self, key: &IndexKey, entry: Entry) -> Result<Option<Vec<u8>>, Error> {
+        let sequence = entry.sequence;
+        let now = self.store.current(key.as_bytes(), entry)?;
+        let same = now.filter(|(now, _)| now.sequence == sequence);
+        self.moved |= same.is_none();
+        Ok(same.map(|(_, bytes)| bytes))
     }
 
     /// Whether the next rows are of the moment of the walk.
