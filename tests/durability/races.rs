@@ -159,7 +159,9 @@ fn a_scan_takes_the_newer_value_or_leaves_the_row_out_if_its_record_has_gone() {
     let (device, store) = interrupted();
     let keys: Vec<Key> = (0..5).map(|number| key(&format!("r/{number}"))).collect();
     let set = |key: &Key, byte: u8| store.set(key, &[byte; 300]).unwrap();
-    keys.iter().for_each(|key| set(key, 1));
+    for key in &keys {
+        set(key, 1);
+    }
     let mut scan = store.scan(key("r")..key("s"));
     assert_eq!(scan.next().unwrap().unwrap().key, &keys[0]);
     set(&keys[1], 2);
@@ -230,18 +232,19 @@ const KEYS: usize = 150;
 const SETS: u64 = 30_000;
 
 /// Keys of one writer, with the numbers of their sets: begun and done.
-struct Keys {
+struct Written {
     keys: Vec<Key>,
     begun: Vec<AtomicU64>,
     done: Vec<AtomicU64>,
     over: AtomicBool,
 }
 
-impl Keys {
+impl Written {
     fn write(&self, store: &Store<MemoryDevice>) {
         let mut random = Random::new(1);
         for number in 0..SETS {
-            let index = if number < KEYS as u64 { number as usize } else { random.below(KEYS) };
+            let index = usize::try_from(number).unwrap();
+            let index = if index < KEYS { index } else { random.below(KEYS) };
             self.begun[index].store(number + 1, SeqCst);
             store.set(&self.keys[index], &value(&self.keys[index], number + 1)).unwrap();
             self.done[index].store(number + 1, SeqCst);
@@ -304,11 +307,11 @@ fn threads_read_what_was_written_while_a_writer_uses_the_whole_device_again_and_
     let mut keys: Vec<Key> = (0..KEYS).map(|number| key(&format!("k/{number:04}"))).collect();
     keys.sort();
     let numbers = || (0..KEYS).map(|_| AtomicU64::new(0)).collect();
-    let keys = Keys { keys, begun: numbers(), done: numbers(), over: AtomicBool::new(false) };
+    let written = Written { keys, begun: numbers(), done: numbers(), over: AtomicBool::new(false) };
     thread::scope(|scope| {
-        scope.spawn(|| keys.get(&store));
-        scope.spawn(|| keys.scan_and_list(&store));
-        keys.write(&store);
+        scope.spawn(|| written.get(&store));
+        scope.spawn(|| written.scan_and_list(&store));
+        written.write(&store);
     });
     assert_eq!(store.verify().unwrap(), []);
 }

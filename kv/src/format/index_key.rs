@@ -85,7 +85,8 @@ impl IndexKey {
 
 /// Makes `key` the path of an index key that [`check_path`] has accepted.
 pub(crate) fn read_path(bytes: &[u8], key: &mut Key) {
-    key.refill(bytes.iter().skip(1).map(|&byte| rotate_back(byte)));
+    let path = bytes.get(1..).unwrap_or_default();
+    key.refill(path.iter().map(|&byte| rotate_back(byte)));
 }
 
 impl Borrow<[u8]> for IndexKey {

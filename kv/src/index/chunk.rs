@@ -8,6 +8,7 @@ use crate::error::{Corruption, Part};
 use crate::format::index_key::IndexKey;
 use crate::format::node::{LeafEntry, LeafValue, Node};
 use crate::format::pointer::Pointer;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::iter::Peekable;
@@ -38,11 +39,16 @@ pub(crate) struct Row<'a> {
     pub(crate) entry: LeafEntry<'a>,
 }
 
-/// Copies of the rows of one leaf and of what memory has among them.
+/// The rows of one leaf and what memory has among them.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
+    /// If memory has nothing among them, the rows are these cells of this leaf. Otherwise they are
+    /// copies.
+    leaf: Option<(Arc<Node>, Range<usize>)>,
     bytes: Vec<u8>,
     rows: Vec<Place>,
+    /// Of the last cell that was lent.
+    key: Vec<u8>,
     /// Where the next chunk begins; `None` if nothing follows.
     pub(crate) next: Option<Vec<u8>>,
 }
@@ -53,24 +59,49 @@ impl Chunk {
         Self { next: Some(from.to_vec()), ..Self::default() }
     }
 
-    pub(crate) fn row(&self, index: usize) -> Option<Row<'_>> {
-        let Place { key, sequence, modified, value } = self.rows.get(index)?;
+    pub(crate) fn len(&self) -> usize {
+        self.leaf.as_ref().map_or(self.rows.len(), |(_, cells)| cells.len())
+    }
+
+    pub(crate) fn row(&mut self, index: usize) -> Option<Row<'_>> {
+        if let Some((leaf, cells)) = &self.leaf {
+            self.key.clear();
+            leaf.put_key(cells.start.saturating_add(index), &mut self.key);
+        }
+        let key = match self.leaf {
+            Some(_) => &self.key,
+            None => self.bytes.get(self.rows.get(index)?.key.clone())?,
+        };
+        Some(Row { key, entry: self.entry(index)? })
+    }
+
+    /// What a row has besides its key.
+    pub(crate) fn entry(&self, index: usize) -> Option<LeafEntry<'_>> {
+        if let Some((leaf, cells)) = &self.leaf {
+            let cell = cells.start.saturating_add(index);
+            return leaf.entry(cell).ok().filter(|_| cell < cells.end);
+        }
+        let Place { sequence, modified, value, .. } = self.rows.get(index)?;
         let value = match value {
             Value::Inline { bytes, timed } => {
                 LeafValue::Inline { bytes: self.bytes.get(bytes.clone())?, timed: *timed }
             }
             Value::Record { size, record } => LeafValue::Record { size: *size, record: *record },
         };
-        let entry = LeafEntry { sequence: *sequence, modified: *modified, value };
-        Some(Row { key: self.bytes.get(key.clone())?, entry })
+        Some(LeafEntry { sequence: *sequence, modified: *modified, value })
     }
 
     /// The first row whose key is not below `key`.
     pub(crate) fn position(&self, key: &[u8]) -> usize {
+        if let Some((leaf, cells)) = &self.leaf {
+            let cell = leaf.search(key).unwrap_or_else(|behind| behind);
+            return cell.clamp(cells.start, cells.end).saturating_sub(cells.start);
+        }
         self.rows.partition_point(|row| self.bytes.get(row.key.clone()).is_some_and(|k| k < key))
     }
 
     fn clear(&mut self) {
+        self.leaf = None;
         self.bytes.clear();
         self.rows.clear();
         self.next = None;
@@ -105,7 +136,18 @@ impl Index {
     ) -> Result<(), Stop> {
         chunk.clear();
         let (memory, mut tree) = self.split(pins);
-        chunk.next = visible(memory, &mut tree, (from, to), |key, entry| {
+        let part = Stretch::find(memory, &mut tree, (from, to))?;
+        let upper = part.end.as_deref().unwrap_or(to);
+        if let Some((leaf, cell)) = part.leaf.as_ref().filter(|_| !memory.has_any(from, upper)) {
+            let end = match part.end {
+                Some(_) => leaf.len(),
+                None => leaf.search(to).unwrap_or_else(|behind| behind),
+            };
+            chunk.leaf = Some((Arc::clone(leaf), *cell..end.max(*cell)));
+            chunk.next = part.end;
+            return Ok(());
+        }
+        chunk.next = part.visible(memory, (from, to), |key, entry| {
             chunk.push(key, entry);
             true
         })?;
@@ -118,30 +160,56 @@ impl Index {
 pub(super) fn visible(
     memory: Memory<'_>,
     tree: &mut Cursor<'_>,
-    (from, to): (&[u8], &[u8]),
+    range: (&[u8], &[u8]),
     each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
 ) -> Result<Option<Vec<u8>>, Stop> {
-    let mut seen = from;
-    while let Some((_, end)) = memory.cut_of(seen) {
-        seen = end;
-    }
-    let mut end = None;
-    let mut cells = Cells { leaf: None, cell: 0, key: Vec::new() };
-    if seen < to {
-        tree.seek(seen)?;
-        end = tree.leaf_end().filter(|end| **end < *to);
-        if let Some((leaf, cell)) = tree.leaf() {
-            cells = Cells { leaf: Some(leaf), cell: *cell, key: Vec::new() };
+    Stretch::find(memory, tree, range)?.visible(memory, range, each)
+}
+
+/// What one leaf has of a range.
+struct Stretch {
+    /// From this cell on.
+    leaf: Option<(Arc<Node>, usize)>,
+    /// Where what follows is in the next leaf, if that is within the range.
+    end: Option<Vec<u8>>,
+}
+
+impl Stretch {
+    fn find(
+        memory: Memory<'_>,
+        tree: &mut Cursor<'_>,
+        (from, to): (&[u8], &[u8]),
+    ) -> Result<Self, Stop> {
+        let mut seen = from;
+        while let Some((_, end)) = memory.cut_of(seen) {
+            seen = end;
         }
+        if seen >= to {
+            return Ok(Self { leaf: None, end: None });
+        }
+        tree.seek(seen)?;
+        let end = tree.leaf_end().filter(|end| **end < *to);
+        // In a tree out of order a walk would run in circles.
+        if end.as_deref().is_some_and(|end| end <= from) {
+            return Err(tree.out_of_order());
+        }
+        Ok(Self { leaf: tree.leaf().cloned(), end })
     }
-    cells.settle(memory, to);
-    let states = states(memory, from, end.as_deref().unwrap_or(to));
-    let next = merge(states, cells, memory, to, each)?.or(end);
-    // In a tree out of order a walk would run in circles.
-    if next.as_deref().is_some_and(|next| next <= from) {
-        return Err(tree.out_of_order());
+
+    /// As the function of that name.
+    fn visible(
+        self,
+        memory: Memory<'_>,
+        (from, to): (&[u8], &[u8]),
+        each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
+    ) -> Result<Option<Vec<u8>>, Stop> {
+        let leaf = self.leaf.as_ref();
+        let cell = leaf.map_or(0, |(_, cell)| *cell);
+        let mut cells = Cells { leaf: leaf.map(|(leaf, _)| &**leaf), cell, key: Vec::new() };
+        cells.settle(memory, to);
+        let states = states(memory, from, self.end.as_deref().unwrap_or(to));
+        Ok(merge(states, cells, memory, to, each)?.or(self.end))
     }
-    Ok(next)
 }
 
 /// Shows `each` the rows of both, in key order; where both have the key, of the states. Tells where it

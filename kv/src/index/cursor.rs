@@ -59,13 +59,21 @@ pub(super) struct Cursor<'a> {
     tree: Option<Tree>,
     path: Vec<Step>,
     sought: Option<Vec<u8>>,
-    /// The key that was sought is there.
-    exact: bool,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) const fn new(nodes: Nodes<'a>, tree: Option<Tree>) -> Self {
-        Self { nodes, tree, path: Vec::new(), sought: None, exact: false }
+        Self { nodes, tree, path: Vec::new(), sought: None }
+    }
+
+    /// The leaf where `key` is, if it is anywhere. The cursor stays where it is.
+    pub(super) fn leaf_of(&mut self, key: &[u8]) -> Result<Option<Arc<Node>>, Stop> {
+        let Some(Tree { root: mut pointer, mut level }) = self.tree else { return Ok(None) };
+        while let Some(below) = level.checked_sub(1) {
+            let node = self.nodes.get(pointer, level)?;
+            (pointer, level) = (child(&node, node.child_of(key))?, below);
+        }
+        self.nodes.get(pointer, level).map(Some)
     }
 
     /// Goes to the first entry from `key` on. If that is where it is, it stays.
@@ -79,9 +87,7 @@ impl<'a> Cursor<'a> {
         loop {
             let node = self.nodes.get(pointer, level)?;
             let Some(below) = level.checked_sub(1) else {
-                let found = node.search(key);
-                self.exact = found.is_ok();
-                let cell = found.unwrap_or_else(|behind| behind);
+                let cell = node.search(key).unwrap_or_else(|behind| behind);
                 self.path.push((node, cell));
                 break;
             };
@@ -96,11 +102,6 @@ impl<'a> Cursor<'a> {
     /// Whether the way to the key that was sought passes this node.
     pub(super) fn passes(&self, level: u8, at: u64) -> bool {
         self.path.iter().any(|(node, _)| (node.level(), node.at()) == (level, at))
-    }
-
-    /// The entry of the key that was sought.
-    pub(super) fn found(&self) -> Option<&Step> {
-        self.path.last().filter(|_| self.exact)
     }
 
     /// What shows when keys do not come in the order that the tree promises.

@@ -29,15 +29,11 @@ impl Index {
         }
         let Subtree { to, .. } = Subtree::of(key);
         let key = IndexKey::path(key);
-        if let Some(entry) = self.value_in_memory(key.as_bytes()) {
-            return Ok(Found::Value(entry.clone()));
-        }
         let (memory, mut tree) = self.split(pins);
-        if pins.passed.is_none() && !memory.knows(key.as_bytes()) {
-            tree.seek(key.as_bytes())?;
-            if let Some((leaf, cell)) = tree.found() {
-                return Ok(Found::Value(entry_in(leaf, *cell)?));
-            }
+        if pins.passed.is_none()
+            && let Some(entry) = entry(memory, &mut tree, key.as_bytes())?
+        {
+            return Ok(Found::Value(entry));
         }
         if any_between(memory, &mut tree, (key.as_bytes(), &to), pins)? {
             return Ok(Found::Dictionary);
@@ -48,15 +44,8 @@ impl Index {
 
     /// What the index holds for a key that has a value.
     pub(crate) fn entry(&mut self, key: &[u8], pins: &Pins) -> Result<Option<Entry>, Stop> {
-        if let Some(entry) = self.value_in_memory(key) {
-            return Ok(Some(entry.clone()));
-        }
         let (memory, mut tree) = self.split(pins);
-        if memory.knows(key) {
-            return Ok(None);
-        }
-        tree.seek(key)?;
-        tree.found().map(|(leaf, cell)| entry_in(leaf, *cell)).transpose()
+        entry(memory, &mut tree, key)
     }
 
     /// Whether the tree has this node, one of whose keys is `key`, at this level.
@@ -82,6 +71,15 @@ impl Index {
         let (memory, mut tree) = self.split(pins);
         any_between(memory, &mut tree, (from, to), pins)
     }
+}
+
+/// The newest value of a key.
+fn entry(memory: Memory<'_>, tree: &mut Cursor<'_>, key: &[u8]) -> Result<Option<Entry>, Stop> {
+    if let Some(state) = memory.state(key) {
+        return Ok(state.cloned());
+    }
+    let Some(leaf) = tree.leaf_of(key)? else { return Ok(None) };
+    leaf.search(key).ok().map(|cell| entry_in(&leaf, cell)).transpose()
 }
 
 /// Whether any key of a range has a value. It looks at one leaf: if all in it is removed, the look

@@ -167,14 +167,8 @@ impl Index {
     /// memory knows.
     pub(crate) fn may_hold(&self, key: &IndexKey, sequence: u64) -> bool {
         let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
-        let key = key.as_bytes();
-        !memory.knows(key) || memory.value(key).is_some_and(|entry| entry.sequence == sequence)
-    }
-
-    /// The key's value, if memory has the newest one.
-    pub(super) fn value_in_memory(&self, key: &[u8]) -> Option<&Entry> {
-        let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
-        memory.value(key)
+        let state = memory.state(key.as_bytes());
+        state.is_none_or(|entry| entry.is_some_and(|entry| entry.sequence == sequence))
     }
 
     /// What memory has and the tree, which are looked at together.
@@ -196,19 +190,25 @@ pub(super) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    /// The value of a key, if memory has the newest one.
-    fn value(&self, key: &[u8]) -> Option<&'a Entry> {
-        if let Some(point) = self.delta.point(key) {
-            return point.entry.as_ref();
-        }
-        let point = self.frozen?.point(key)?;
-        point.entry.as_ref().filter(|_| self.delta.cut_of(key).is_none())
+    /// Whether there is anything newer than the tree has from `from` on and below `to`.
+    pub(super) fn has_any(&self, from: &[u8], to: &[u8]) -> bool {
+        let has_any = |delta: &Delta| {
+            delta.points(from, Some(to)).next().is_some() || delta.cuts_between(from, Some(to))
+        };
+        has_any(self.delta) || self.frozen.is_some_and(has_any)
     }
 
-    /// Whether there is anything newer for `key` than the tree has.
-    pub(super) fn knows(&self, key: &[u8]) -> bool {
-        let frozen = self.frozen.is_some_and(|frozen| frozen.point(key).is_some());
-        frozen || self.delta.point(key).is_some() || self.cut_of(key).is_some()
+    /// The newest state of a key, if memory has it.
+    pub(super) fn state(&self, key: &[u8]) -> Option<Option<&'a Entry>> {
+        if let Some(point) = self.delta.point(key) {
+            return Some(point.entry.as_ref());
+        }
+        if self.delta.cut_of(key).is_some() {
+            return Some(None);
+        }
+        let frozen = self.frozen?;
+        let point = frozen.point(key).map(|point| point.entry.as_ref());
+        point.or_else(|| frozen.cut_of(key).map(|_| None))
     }
 
     /// The cut that hides what the tree has for `key`.

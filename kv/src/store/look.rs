@@ -147,7 +147,7 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
 
     /// The next row. There is none when the walk must start again, too.
     pub(super) fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        while self.chunk.row(self.row).is_none() {
+        while self.row >= self.chunk.len() {
             let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) else {
                 return Ok(None);
             };
@@ -162,7 +162,7 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
     /// Leaves out what is below `key`.
     pub(super) fn skip_to(&mut self, key: &[u8]) {
         self.row = self.row.max(self.chunk.position(key));
-        if self.chunk.row(self.row).is_none() {
+        if self.row >= self.chunk.len() {
             self.chunk.next = self.chunk.next.take().map(|next| next.max(key.to_vec()));
         }
     }

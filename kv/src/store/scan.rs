@@ -103,16 +103,18 @@ impl<D: BlockDevice> Scan<'_, D> {
     fn advance(&mut self) -> Result<bool, Error> {
         loop {
             self.fetched = None;
-            let Some(index::Row { key, entry }) = self.chunk.row(self.row) else {
+            if self.row >= self.chunk.len() {
                 if self.refill()? {
                     continue;
                 }
                 return Ok(false);
-            };
+            }
             self.row += 1;
-            if let LeafValue::Inline { .. } = entry.value {
+            let row = self.row - 1;
+            if self.chunk.entry(row).is_some_and(|entry| entry.is_inline()) {
                 return Ok(true);
             }
+            let Some(index::Row { key, entry }) = self.chunk.row(row) else { return Ok(false) };
             self.fetched = self.store.current(key, Entry::from_leaf(&entry))?;
             if self.fetched.is_some() {
                 return Ok(true);
