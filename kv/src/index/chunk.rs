@@ -17,9 +17,9 @@ use core::ops::Range;
 /// Keys that memory has and that are looked at together.
 const STATES_MAX: usize = 256;
 
-/// Where a row is among the bytes of a chunk.
+/// Where a copy is among the bytes of a chunk.
 #[derive(Clone, Debug)]
-struct Place {
+struct Copied {
     key: Range<usize>,
     sequence: u64,
     modified: Timestamp,
@@ -32,6 +32,15 @@ enum Value {
     Record { size: u64, record: Pointer },
 }
 
+/// Where a row is.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In this cell of the leaf.
+    Cell(usize),
+    /// Among the copies.
+    Copy(usize),
+}
+
 /// A key that has a value, with what the index holds for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'a> {
@@ -39,14 +48,15 @@ pub(crate) struct Row<'a> {
     pub(crate) entry: LeafEntry<'a>,
 }
 
-/// The rows of one leaf and what memory has among them.
+/// The rows of one leaf and what memory has among them. What is in the leaf stays there; where memory
+/// hides ranges of it, and what memory has, is copied.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
-    /// If memory has nothing among them, the rows are these cells of this leaf. Otherwise they are
-    /// copies.
-    leaf: Option<(Arc<Node>, Range<usize>)>,
-    bytes: Vec<u8>,
+    leaf: Option<Arc<Node>>,
     rows: Vec<Place>,
+    copies: Vec<Copied>,
+    /// Keys and values of the copies.
+    bytes: Vec<u8>,
     /// Of the last cell that was lent.
     key: Vec<u8>,
     /// Where the next chunk begins; `None` if nothing follows.
@@ -60,28 +70,28 @@ impl Chunk {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.leaf.as_ref().map_or(self.rows.len(), |(_, cells)| cells.len())
+        self.rows.len()
     }
 
     pub(crate) fn row(&mut self, index: usize) -> Option<Row<'_>> {
-        if let Some((leaf, cells)) = &self.leaf {
-            self.key.clear();
-            leaf.put_key(cells.start.saturating_add(index), &mut self.key);
-        }
-        let key = match self.leaf {
-            Some(_) => &self.key,
-            None => self.bytes.get(self.rows.get(index)?.key.clone())?,
+        let key = match *self.rows.get(index)? {
+            Place::Cell(cell) => {
+                self.key.clear();
+                self.leaf.as_ref()?.put_key(cell, &mut self.key);
+                &self.key
+            }
+            Place::Copy(copy) => self.bytes.get(self.copies.get(copy)?.key.clone())?,
         };
         Some(Row { key, entry: self.entry(index)? })
     }
 
     /// What a row has besides its key.
     pub(crate) fn entry(&self, index: usize) -> Option<LeafEntry<'_>> {
-        if let Some((leaf, cells)) = &self.leaf {
-            let cell = cells.start.saturating_add(index);
-            return leaf.entry(cell).ok().filter(|_| cell < cells.end);
-        }
-        let Place { sequence, modified, value, .. } = self.rows.get(index)?;
+        let copy = match *self.rows.get(index)? {
+            Place::Cell(cell) => return self.leaf.as_ref()?.entry(cell).ok(),
+            Place::Copy(copy) => copy,
+        };
+        let Copied { sequence, modified, value, .. } = self.copies.get(copy)?;
         let value = match value {
             Value::Inline { bytes, timed } => {
                 LeafValue::Inline { bytes: self.bytes.get(bytes.clone())?, timed: *timed }
@@ -92,18 +102,24 @@ impl Chunk {
     }
 
     /// The first row whose key is not below `key`.
-    pub(crate) fn position(&self, key: &[u8]) -> usize {
-        if let Some((leaf, cells)) = &self.leaf {
-            let cell = leaf.search(key).unwrap_or_else(|behind| behind);
-            return cell.clamp(cells.start, cells.end).saturating_sub(cells.start);
+    pub(crate) fn position(&mut self, key: &[u8]) -> usize {
+        let (mut from, mut to) = (0, self.rows.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            if self.row(middle).is_some_and(|row| row.key < key) {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
         }
-        self.rows.partition_point(|row| self.bytes.get(row.key.clone()).is_some_and(|k| k < key))
+        from
     }
 
     fn clear(&mut self) {
         self.leaf = None;
-        self.bytes.clear();
         self.rows.clear();
+        self.copies.clear();
+        self.bytes.clear();
         self.next = None;
     }
 
@@ -120,7 +136,38 @@ impl Chunk {
             LeafValue::Record { size, record } => Value::Record { size, record },
         };
         let LeafEntry { sequence, modified, .. } = *entry;
-        self.rows.push(Place { key, sequence, modified, value });
+        self.rows.push(Place::Copy(self.copies.len()));
+        self.copies.push(Copied { key, sequence, modified, value });
+    }
+
+    /// Takes the rows of both, the newer ones first, where memory hides no ranges. Tells where it has
+    /// stopped before the end.
+    fn merge<'a>(
+        &mut self,
+        (leaf, cells): (Option<&Node>, Range<usize>),
+        mut states: States<'a, impl Iterator<Item = KeyPoint<'a>>>,
+    ) -> Option<Vec<u8>> {
+        let Range { start: mut cell, end } = cells;
+        let mut taken = 0;
+        while let Some((key, entry)) = states.next() {
+            let key = key.as_bytes();
+            let (at, next) = match leaf.map_or(Err(cell), |leaf| leaf.search(key)) {
+                Ok(at) => (at, at.saturating_add(1)),
+                Err(at) => (at, at),
+            };
+            self.rows.extend((cell..at).map(Place::Cell));
+            cell = cell.max(at);
+            if taken == STATES_MAX {
+                return Some(key.to_vec());
+            }
+            taken += 1;
+            cell = cell.max(next);
+            if let Some(entry) = entry {
+                self.push(key, &entry.as_leaf());
+            }
+        }
+        self.rows.extend((cell..end).map(Place::Cell));
+        None
     }
 }
 
@@ -138,19 +185,21 @@ impl Index {
         let (memory, mut tree) = self.split(pins);
         let part = Stretch::find(memory, &mut tree, (from, to))?;
         let upper = part.end.as_deref().unwrap_or(to);
-        if let Some((leaf, cell)) = part.leaf.as_ref().filter(|_| !memory.has_any(from, upper)) {
-            let end = match part.end {
-                Some(_) => leaf.len(),
-                None => leaf.search(to).unwrap_or_else(|behind| behind),
-            };
-            chunk.leaf = Some((Arc::clone(leaf), *cell..end.max(*cell)));
-            chunk.next = part.end;
+        if memory.hides_any(from, upper) {
+            chunk.next = part.visible(memory, (from, to), |key, entry| {
+                chunk.push(key, entry);
+                true
+            })?;
             return Ok(());
         }
-        chunk.next = part.visible(memory, (from, to), |key, entry| {
-            chunk.push(key, entry);
-            true
-        })?;
+        let cells = part.leaf.as_ref().map_or(0..0, |(leaf, cell)| match part.end {
+            Some(_) => *cell..leaf.len(),
+            None => *cell..leaf.search(to).unwrap_or_else(|behind| behind),
+        });
+        chunk.leaf = part.leaf.as_ref().map(|(leaf, _)| Arc::clone(leaf));
+        let leaf = part.leaf.as_ref().map(|(leaf, _)| &**leaf);
+        let next = chunk.merge((leaf, cells), states(memory, from, upper));
+        chunk.next = next.or(part.end);
         Ok(())
     }
 }

@@ -190,12 +190,10 @@ pub(super) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    /// Whether there is anything newer than the tree has from `from` on and below `to`.
-    pub(super) fn has_any(&self, from: &[u8], to: &[u8]) -> bool {
-        let has_any = |delta: &Delta| {
-            delta.points(from, Some(to)).next().is_some() || delta.cuts_between(from, Some(to))
-        };
-        has_any(self.delta) || self.frozen.is_some_and(has_any)
+    /// Whether a cut hides anything from `from` on and below `to`.
+    pub(super) fn hides_any(&self, from: &[u8], to: &[u8]) -> bool {
+        let hides = |delta: &Delta| delta.cuts_between(from, Some(to));
+        hides(self.delta) || self.frozen.is_some_and(hides)
     }
 
     /// The newest state of a key, if memory has it.
