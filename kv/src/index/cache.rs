@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Nodes that compete for room: those whose places hash alike.
-const WAYS: usize = 8;
+const WAYS: usize = 16;
 
 #[derive(Debug)]
 struct Slot {

@@ -3,7 +3,7 @@
 use super::chunk::visible;
 use super::cursor::{Cursor, Pins, Stop};
 use super::entry::Entry;
-use super::sources::{Index, Memory};
+use super::sources::{Index, Known, Memory};
 use crate::error::{Corruption, Part};
 use crate::format::index_key::{IndexKey, Subtree};
 use crate::format::node::Node;
@@ -75,8 +75,10 @@ impl Index {
 
 /// The newest value of a key.
 fn entry(memory: Memory<'_>, tree: &mut Cursor<'_>, key: &[u8]) -> Result<Option<Entry>, Stop> {
-    if let Some(state) = memory.state(key) {
-        return Ok(state.cloned());
+    match memory.known(key) {
+        Known::Value(entry) => return Ok(Some(entry.clone())),
+        Known::Removed => return Ok(None),
+        Known::Nothing => {}
     }
     let Some(leaf) = tree.leaf_of(key)? else { return Ok(None) };
     leaf.search(key).ok().map(|cell| entry_in(&leaf, cell)).transpose()

@@ -167,8 +167,11 @@ impl Index {
     /// memory knows.
     pub(crate) fn may_hold(&self, key: &IndexKey, sequence: u64) -> bool {
         let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
-        let state = memory.state(key.as_bytes());
-        state.is_none_or(|entry| entry.is_some_and(|entry| entry.sequence == sequence))
+        match memory.known(key.as_bytes()) {
+            Known::Value(entry) => entry.sequence == sequence,
+            Known::Removed => false,
+            Known::Nothing => true,
+        }
     }
 
     /// What memory has and the tree, which are looked at together.
@@ -181,6 +184,14 @@ impl Index {
 
 /// The newest state of a key: a value or none.
 pub(super) type State<'a> = (&'a IndexKey, Option<&'a Entry>);
+
+/// What memory knows of a key.
+pub(super) enum Known<'a> {
+    Value(&'a Entry),
+    Removed,
+    /// The tree has what there is.
+    Nothing,
+}
 
 /// Both deltas, as one.
 #[derive(Clone, Copy)]
@@ -196,17 +207,17 @@ impl<'a> Memory<'a> {
         hides(self.delta) || self.frozen.is_some_and(hides)
     }
 
-    /// The newest state of a key, if memory has it.
-    pub(super) fn state(&self, key: &[u8]) -> Option<Option<&'a Entry>> {
-        if let Some(point) = self.delta.point(key) {
-            return Some(point.entry.as_ref());
+    /// What memory knows of a key.
+    pub(super) fn known(&self, key: &[u8]) -> Known<'a> {
+        let known = |delta: &'a Delta| match delta.point(key) {
+            Some(point) => point.entry.as_ref().map_or(Known::Removed, Known::Value),
+            None if delta.cut_of(key).is_some() => Known::Removed,
+            None => Known::Nothing,
+        };
+        match (known(self.delta), self.frozen) {
+            (Known::Nothing, Some(frozen)) => known(frozen),
+            (newest, _) => newest,
         }
-        if self.delta.cut_of(key).is_some() {
-            return Some(None);
-        }
-        let frozen = self.frozen?;
-        let point = frozen.point(key).map(|point| point.entry.as_ref());
-        point.or_else(|| frozen.cut_of(key).map(|_| None))
     }
 
     /// The cut that hides what the tree has for `key`.

@@ -243,7 +243,7 @@ fn nodes_on_the_way_to_keys_are_written_anew_and_the_tree_holds_the_same() {
         let (limits, count) = (random.limits(), 1 + random.below(400));
         let rows = random.rows(count);
         let mut forest = built(&rows, limits);
-        let mut moved: Vec<_> = (0..1 + random.below(5)).map(|_| random.key()).collect();
+        let mut moved: Vec<_> = (0..=random.below(5)).map(|_| random.key()).collect();
         moved.sort();
         let work = Work { delta: &Delta::default(), start: &[], moved: &moved };
         let budget = Budget { leaves: usize::MAX, bytes: usize::MAX, limits };
