@@ -63,6 +63,18 @@ impl IndexKey {
         rest.is_some_and(|rest| rest.first() == Some(&SEPARATOR))
     }
 
+    /// The longest key above this one that has at most `len` bytes.
+    pub(crate) fn above(&self, len: usize) -> Option<&[u8]> {
+        let mut ends = self.0.iter().take(len.saturating_add(1));
+        let end = ends.rposition(|&byte| byte == SEPARATOR)?;
+        self.0.get(..end)
+    }
+
+    /// Bytes that both begin with.
+    pub(crate) fn shared_len(&self, other: &Self) -> usize {
+        self.0.iter().zip(&other.0).take_while(|(one, other)| one == other).count()
+    }
+
     /// The path that this is the key of.
     pub(crate) fn to_key(&self) -> Key {
         let mut key = Key::ROOT;
@@ -73,7 +85,8 @@ impl IndexKey {
 
 /// Makes `key` the path of an index key that [`check_path`] has accepted.
 pub(crate) fn read_path(bytes: &[u8], key: &mut Key) {
-    key.refill(bytes.iter().skip(1).map(|&byte| rotate_back(byte)));
+    let path = bytes.get(1..).unwrap_or_default();
+    key.refill(path.iter().map(|&byte| rotate_back(byte)));
 }
 
 impl Borrow<[u8]> for IndexKey {
@@ -194,6 +207,12 @@ mod tests {
         for path in ["a/b", "a/b/c", "a/\u{7f}", "a", "a!", "ab", "b"] {
             assert_eq!(IndexKey::path(&key(path)).is_below(&above), within(path), "{path}");
         }
+        let deep = IndexKey::path(&key("a/bc/d"));
+        let at_most = |len| deep.above(len).map(IndexKey::from_checked);
+        assert_eq!(at_most(7), Some(IndexKey::path(&key("a/bc"))));
+        assert_eq!(at_most(5), Some(IndexKey::path(&key("a/bc"))));
+        assert_eq!(at_most(4), Some(above.clone()));
+        assert_eq!((at_most(1), above.above(9)), (None, None));
         assert_eq!(below.name_of(&IndexKey::path(&key("a/b.c/d"))), (b"b.c".to_vec(), true));
         assert_eq!(below.name_of(&IndexKey::path(&key("a/b"))), (b"b".to_vec(), false));
         assert!(*IndexKey::path(&key("a/b/c")).as_bytes() < *below.behind(b"b"));

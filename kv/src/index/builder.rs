@@ -5,7 +5,8 @@
 //!
 //! Invariants:
 //! - The key of a branch's cell is above everything before it and not above anything below it.
-//! - The leftmost cell of each level has the empty key.
+//! - The first cell of a level takes what is lower, too: its key is empty until what was below it has
+//!   gone.
 //! - A level never holds more than two nodes' worth of cells.
 
 use crate::error::Error;

@@ -4,6 +4,9 @@
 //! - A node is named by its place and its check, so what is found is what the pointer means, even
 //!   if something else lay there before.
 //! - Nodes are proven before they come here.
+//! - All are of the tree in force: those that leave it are dropped with it, and one that a reader
+//!   brings is not taken if the tree that named it is no longer that one. So when a segment is used
+//!   again, there is nothing of it here.
 //! - There are never more than the limit allows, each counted as the largest one.
 
 use crate::format::node::Node;
@@ -13,7 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Nodes that compete for room: those whose places hash alike.
-const WAYS: usize = 8;
+const WAYS: usize = 16;
 
 #[derive(Debug)]
 struct Slot {

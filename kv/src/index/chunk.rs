@@ -1,6 +1,6 @@
 //! Rows in key order, a leaf at a time.
 
-use super::cursor::{Pins, Stop};
+use super::cursor::{Cursor, Pins, Stop};
 use super::delta::{Delta, Point};
 use super::sources::{Index, Memory, State};
 use crate::clock::Timestamp;
@@ -8,17 +8,18 @@ use crate::error::{Corruption, Part};
 use crate::format::index_key::IndexKey;
 use crate::format::node::{LeafEntry, LeafValue, Node};
 use crate::format::pointer::Pointer;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::iter::Peekable;
 use core::ops::Range;
 
-/// Rows in a chunk, if so many are in memory only.
-const ROWS_MAX: usize = 256;
+/// Keys that memory has and that are looked at together.
+const STATES_MAX: usize = 256;
 
-/// Where a row is among the bytes of a chunk.
+/// Where a copy is among the bytes of a chunk.
 #[derive(Clone, Debug)]
-struct Place {
+struct Copied {
     key: Range<usize>,
     sequence: u64,
     modified: Timestamp,
@@ -31,6 +32,15 @@ enum Value {
     Record { size: u64, record: Pointer },
 }
 
+/// Where a row is.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In this cell of the leaf.
+    Cell(usize),
+    /// Among the copies.
+    Copy(usize),
+}
+
 /// A key that has a value, with what the index holds for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'a> {
@@ -38,11 +48,17 @@ pub(crate) struct Row<'a> {
     pub(crate) entry: LeafEntry<'a>,
 }
 
-/// Copies of the rows of one leaf and of what memory has among them.
+/// The rows of one leaf and what memory has among them. What is in the leaf stays there; where memory
+/// hides ranges of it, and what memory has, is copied.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
-    bytes: Vec<u8>,
+    leaf: Option<Arc<Node>>,
     rows: Vec<Place>,
+    copies: Vec<Copied>,
+    /// Keys and values of the copies.
+    bytes: Vec<u8>,
+    /// Of the last cell that was lent.
+    key: Vec<u8>,
     /// Where the next chunk begins; `None` if nothing follows.
     pub(crate) next: Option<Vec<u8>>,
 }
@@ -53,26 +69,57 @@ impl Chunk {
         Self { next: Some(from.to_vec()), ..Self::default() }
     }
 
-    pub(crate) fn row(&self, index: usize) -> Option<Row<'_>> {
-        let Place { key, sequence, modified, value } = self.rows.get(index)?;
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn row(&mut self, index: usize) -> Option<Row<'_>> {
+        let key = match *self.rows.get(index)? {
+            Place::Cell(cell) => {
+                self.key.clear();
+                self.leaf.as_ref()?.put_key(cell, &mut self.key);
+                &self.key
+            }
+            Place::Copy(copy) => self.bytes.get(self.copies.get(copy)?.key.clone())?,
+        };
+        Some(Row { key, entry: self.entry(index)? })
+    }
+
+    /// What a row has besides its key.
+    pub(crate) fn entry(&self, index: usize) -> Option<LeafEntry<'_>> {
+        let copy = match *self.rows.get(index)? {
+            Place::Cell(cell) => return self.leaf.as_ref()?.entry(cell).ok(),
+            Place::Copy(copy) => copy,
+        };
+        let Copied { sequence, modified, value, .. } = self.copies.get(copy)?;
         let value = match value {
             Value::Inline { bytes, timed } => {
                 LeafValue::Inline { bytes: self.bytes.get(bytes.clone())?, timed: *timed }
             }
             Value::Record { size, record } => LeafValue::Record { size: *size, record: *record },
         };
-        let entry = LeafEntry { sequence: *sequence, modified: *modified, value };
-        Some(Row { key: self.bytes.get(key.clone())?, entry })
+        Some(LeafEntry { sequence: *sequence, modified: *modified, value })
     }
 
     /// The first row whose key is not below `key`.
-    pub(crate) fn position(&self, key: &[u8]) -> usize {
-        self.rows.partition_point(|row| self.bytes.get(row.key.clone()).is_some_and(|k| k < key))
+    pub(crate) fn position(&mut self, key: &[u8]) -> usize {
+        let (mut from, mut to) = (0, self.rows.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            if self.row(middle).is_some_and(|row| row.key < key) {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
     }
 
     fn clear(&mut self) {
-        self.bytes.clear();
+        self.leaf = None;
         self.rows.clear();
+        self.copies.clear();
+        self.bytes.clear();
         self.next = None;
     }
 
@@ -89,7 +136,38 @@ impl Chunk {
             LeafValue::Record { size, record } => Value::Record { size, record },
         };
         let LeafEntry { sequence, modified, .. } = *entry;
-        self.rows.push(Place { key, sequence, modified, value });
+        self.rows.push(Place::Copy(self.copies.len()));
+        self.copies.push(Copied { key, sequence, modified, value });
+    }
+
+    /// Takes the rows of both, the newer ones first, where memory hides no ranges. Tells where it has
+    /// stopped before the end.
+    fn merge<'a>(
+        &mut self,
+        (leaf, cells): (Option<&Node>, Range<usize>),
+        mut states: States<'a, impl Iterator<Item = KeyPoint<'a>>>,
+    ) -> Option<Vec<u8>> {
+        let Range { start: mut cell, end } = cells;
+        let mut taken = 0;
+        while let Some((key, entry)) = states.next() {
+            let key = key.as_bytes();
+            let (at, next) = match leaf.map_or(Err(cell), |leaf| leaf.search(key)) {
+                Ok(at) => (at, at.saturating_add(1)),
+                Err(at) => (at, at),
+            };
+            self.rows.extend((cell..at).map(Place::Cell));
+            cell = cell.max(at);
+            if taken == STATES_MAX {
+                return Some(key.to_vec());
+            }
+            taken += 1;
+            cell = cell.max(next);
+            if let Some(entry) = entry {
+                self.push(key, &entry.as_leaf());
+            }
+        }
+        self.rows.extend((cell..end).map(Place::Cell));
+        None
     }
 }
 
@@ -105,65 +183,121 @@ impl Index {
     ) -> Result<(), Stop> {
         chunk.clear();
         let (memory, mut tree) = self.split(pins);
-        let mut seen = from;
-        while let Some((_, end)) = memory.cut_of(seen) {
-            seen = end;
+        let part = Stretch::find(memory, &mut tree, (from, to))?;
+        let upper = part.end.as_deref().unwrap_or(to);
+        if memory.hides_any(from, upper) {
+            chunk.next = part.visible(memory, (from, to), |key, entry| {
+                chunk.push(key, entry);
+                true
+            })?;
+            return Ok(());
         }
-        let mut end = None;
-        if seen < to {
-            tree.seek(seen)?;
-            end = tree.leaf_end().filter(|end| **end < *to);
-        }
-        let mut cells = Cells { leaf: None, cell: 0, key: Vec::new() };
-        if let Some((leaf, cell)) = tree.leaf().filter(|_| seen < to) {
-            cells = Cells { leaf: Some(leaf), cell: *cell, key: Vec::new() };
-        }
-        cells.settle(memory, to);
-        let states = states(memory, from, end.as_deref().unwrap_or(to));
-        merge(chunk, states, cells, memory, to)?;
-        if chunk.next.is_none() {
-            chunk.next = end;
-        }
-        // In a tree out of order a walk would run in circles.
-        if chunk.next.as_deref().is_some_and(|next| next <= from) {
-            return Err(tree.out_of_order());
-        }
+        let cells = part.leaf.as_ref().map_or(0..0, |(leaf, cell)| match part.end {
+            Some(_) => *cell..leaf.len(),
+            None => *cell..leaf.search(to).unwrap_or_else(|behind| behind),
+        });
+        chunk.leaf = part.leaf.as_ref().map(|(leaf, _)| Arc::clone(leaf));
+        let leaf = part.leaf.as_ref().map(|(leaf, _)| &**leaf);
+        let next = chunk.merge((leaf, cells), states(memory, from, upper));
+        chunk.next = next.or(part.end);
         Ok(())
     }
 }
 
-/// Puts rows of both into `chunk`, in key order; where both have the key, of the states.
+/// Shows `each` the rows from `from` on and below `to` in key order, as far as one leaf goes or until
+/// it wants no more, and tells where those begin that follow, if any can.
+pub(super) fn visible(
+    memory: Memory<'_>,
+    tree: &mut Cursor<'_>,
+    range: (&[u8], &[u8]),
+    each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
+) -> Result<Option<Vec<u8>>, Stop> {
+    Stretch::find(memory, tree, range)?.visible(memory, range, each)
+}
+
+/// What one leaf has of a range.
+struct Stretch {
+    /// From this cell on.
+    leaf: Option<(Arc<Node>, usize)>,
+    /// Where what follows is in the next leaf, if that is within the range.
+    end: Option<Vec<u8>>,
+}
+
+impl Stretch {
+    fn find(
+        memory: Memory<'_>,
+        tree: &mut Cursor<'_>,
+        (from, to): (&[u8], &[u8]),
+    ) -> Result<Self, Stop> {
+        let mut seen = from;
+        while let Some((_, end)) = memory.cut_of(seen) {
+            seen = end;
+        }
+        if seen >= to {
+            return Ok(Self { leaf: None, end: None });
+        }
+        tree.seek(seen)?;
+        let end = tree.leaf_end().filter(|end| **end < *to);
+        // In a tree out of order a walk would run in circles.
+        if end.as_deref().is_some_and(|end| end <= from) {
+            return Err(tree.out_of_order());
+        }
+        Ok(Self { leaf: tree.leaf().cloned(), end })
+    }
+
+    /// As the function of that name.
+    fn visible(
+        self,
+        memory: Memory<'_>,
+        (from, to): (&[u8], &[u8]),
+        each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
+    ) -> Result<Option<Vec<u8>>, Stop> {
+        let leaf = self.leaf.as_ref();
+        let cell = leaf.map_or(0, |(_, cell)| *cell);
+        let mut cells = Cells { leaf: leaf.map(|(leaf, _)| &**leaf), cell, key: Vec::new() };
+        cells.settle(memory, to);
+        let states = states(memory, from, self.end.as_deref().unwrap_or(to));
+        Ok(merge(states, cells, memory, to, each)?.or(self.end))
+    }
+}
+
+/// Shows `each` the rows of both, in key order; where both have the key, of the states. Tells where it
+/// has stopped before the end.
 fn merge<'a>(
-    chunk: &mut Chunk,
     mut states: States<'a, impl Iterator<Item = KeyPoint<'a>>>,
     mut cells: Cells<'_>,
     memory: Memory<'_>,
     to: &[u8],
-) -> Result<(), Stop> {
+    mut each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
+) -> Result<Option<Vec<u8>>, Stop> {
+    let mut taken = 0;
     loop {
         let order = match (states.peek(), cells.leaf) {
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(None),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((key, _)), Some(_)) => key.as_bytes().cmp(&cells.key),
         };
+        let mut more = true;
         if order != Ordering::Greater {
-            let Some((key, entry)) = states.next() else { return Ok(()) };
-            if chunk.rows.len() >= ROWS_MAX {
-                chunk.next = Some(key.as_bytes().to_vec());
-                return Ok(());
+            let Some((key, entry)) = states.next() else { return Ok(None) };
+            if taken >= STATES_MAX {
+                return Ok(Some(key.as_bytes().to_vec()));
             }
-            if let Some(entry) = entry {
-                chunk.push(key.as_bytes(), &entry.as_leaf());
-            }
+            taken += 1;
+            more = entry.is_none_or(|entry| each(key.as_bytes(), &entry.as_leaf()));
         }
         if order != Ordering::Less {
-            let entry = cells.entry()?.filter(|_| order == Ordering::Greater);
-            if let Some(entry) = entry {
-                chunk.push(&cells.key, &entry);
+            if order == Ordering::Greater
+                && let Some(entry) = cells.entry()?
+            {
+                more = each(&cells.key, &entry);
             }
             cells.cell += 1;
             cells.settle(memory, to);
+        }
+        if !more {
+            return Ok(None);
         }
     }
 }

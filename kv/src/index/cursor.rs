@@ -13,12 +13,19 @@ use alloc::vec::Vec;
 pub(crate) enum Stop {
     /// It needs this node, which is not in memory, at this level.
     Wanted(Pointer, u8),
+    /// What it looks for is not in front of this key, and it has looked long enough for once.
+    Passed(Vec<u8>),
     Corrupt(Corruption),
 }
 
-/// Nodes that one call needs, beside those in the cache: so it gets on however small that is.
+/// What one look keeps while it starts again: so it gets on however small the cache is.
 #[derive(Debug, Default)]
-pub(crate) struct Pins(pub(crate) Vec<(Pointer, Arc<Node>)>);
+pub(crate) struct Pins {
+    /// Nodes that it needs, beside those in the cache.
+    pub(crate) nodes: Vec<(Pointer, Arc<Node>)>,
+    /// It has stopped here, with [`Stop::Passed`].
+    pub(crate) passed: Option<Vec<u8>>,
+}
 
 /// The nodes that are in memory.
 pub(super) struct Nodes<'a> {
@@ -30,7 +37,7 @@ impl Nodes<'_> {
     fn get(&mut self, pointer: Pointer, level: u8) -> Result<Arc<Node>, Stop> {
         let found = self.cache.get(pointer);
         let found = found.or_else(|| {
-            let pinned = self.pins.0.iter().find(|(pinned, _)| *pinned == pointer);
+            let pinned = self.pins.nodes.iter().find(|(pinned, _)| *pinned == pointer);
             pinned.map(|(_, node)| Arc::clone(node))
         });
         let found = found.ok_or(Stop::Wanted(pointer, level))?;
@@ -52,13 +59,21 @@ pub(super) struct Cursor<'a> {
     tree: Option<Tree>,
     path: Vec<Step>,
     sought: Option<Vec<u8>>,
-    /// The key that was sought is there.
-    exact: bool,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) const fn new(nodes: Nodes<'a>, tree: Option<Tree>) -> Self {
-        Self { nodes, tree, path: Vec::new(), sought: None, exact: false }
+        Self { nodes, tree, path: Vec::new(), sought: None }
+    }
+
+    /// The leaf where `key` is, if it is anywhere. The cursor stays where it is.
+    pub(super) fn leaf_of(&mut self, key: &[u8]) -> Result<Option<Arc<Node>>, Stop> {
+        let Some(Tree { root: mut pointer, mut level }) = self.tree else { return Ok(None) };
+        while let Some(below) = level.checked_sub(1) {
+            let node = self.nodes.get(pointer, level)?;
+            (pointer, level) = (child(&node, node.child_of(key))?, below);
+        }
+        self.nodes.get(pointer, level).map(Some)
     }
 
     /// Goes to the first entry from `key` on. If that is where it is, it stays.
@@ -72,9 +87,7 @@ impl<'a> Cursor<'a> {
         loop {
             let node = self.nodes.get(pointer, level)?;
             let Some(below) = level.checked_sub(1) else {
-                let found = node.search(key);
-                self.exact = found.is_ok();
-                let cell = found.unwrap_or_else(|behind| behind);
+                let cell = node.search(key).unwrap_or_else(|behind| behind);
                 self.path.push((node, cell));
                 break;
             };
@@ -89,11 +102,6 @@ impl<'a> Cursor<'a> {
     /// Whether the way to the key that was sought passes this node.
     pub(super) fn passes(&self, level: u8, at: u64) -> bool {
         self.path.iter().any(|(node, _)| (node.level(), node.at()) == (level, at))
-    }
-
-    /// The entry of the key that was sought.
-    pub(super) fn found(&self) -> Option<&Step> {
-        self.path.last().filter(|_| self.exact)
     }
 
     /// What shows when keys do not come in the order that the tree promises.
@@ -114,39 +122,23 @@ impl<'a> Cursor<'a> {
         more.map(|(branch, cell)| branch.key(cell + 1))
     }
 
-    /// The first entry from here on.
-    pub(super) fn behind(&mut self) -> Result<Option<Step>, Stop> {
-        let Some((leaf, cell)) = self.path.last() else { return Ok(None) };
-        if *cell < leaf.len() {
-            return Ok(Some((Arc::clone(leaf), *cell)));
-        }
-        self.neighbour(|branch, cell| (cell + 1 < branch.len()).then_some(cell + 1), |_| 0)
-    }
-
     /// The last entry before here.
     pub(super) fn before(&mut self) -> Result<Option<Step>, Stop> {
         let Some((leaf, cell)) = self.path.last() else { return Ok(None) };
         if let Some(cell) = cell.checked_sub(1) {
             return Ok(Some((Arc::clone(leaf), cell)));
         }
-        self.neighbour(|_, cell| cell.checked_sub(1), |node| node.len() - 1)
-    }
-
-    /// From the lowest branch that has a cell `beside` the one taken, down by `end` to a leaf.
-    fn neighbour(
-        &mut self,
-        beside: impl Fn(&Node, usize) -> Option<usize>,
-        end: impl Fn(&Node) -> usize,
-    ) -> Result<Option<Step>, Stop> {
+        // From the lowest branch that has a cell before the one taken, down to the last leaf there.
         let branches = self.path.split_last().map_or(&[][..], |(_, branches)| branches);
-        let turn = branches.iter().rev().find_map(|(branch, cell)| {
-            beside(branch, *cell).map(|cell| (Arc::clone(branch), cell))
-        });
+        let turn = branches
+            .iter()
+            .rev()
+            .find_map(|(branch, cell)| cell.checked_sub(1).map(|cell| (Arc::clone(branch), cell)));
         let Some((mut node, mut cell)) = turn else { return Ok(None) };
         while let Some(level) = node.level().checked_sub(1) {
             let pointer = child(&node, cell)?;
             node = self.nodes.get(pointer, level)?;
-            cell = end(&node);
+            cell = node.len() - 1;
         }
         Ok(Some((node, cell)))
     }

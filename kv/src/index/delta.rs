@@ -127,13 +127,6 @@ impl Delta {
         (key < to.as_bytes()).then_some((from.as_bytes(), to.as_bytes()))
     }
 
-    /// Where the cut begins that hides what comes right before `key`.
-    pub(super) fn cut_before(&self, key: &[u8]) -> Option<&[u8]> {
-        let below = (Bound::Unbounded, Bound::Excluded(key));
-        let (from, to) = self.cuts.range::<[u8], _>(below).next_back()?;
-        (key <= to.as_bytes()).then_some(from.as_bytes())
-    }
-
     /// Whether a cut hides anything from `from` on and below `to`, or without end.
     pub(super) fn cuts_between(&self, from: &[u8], to: Option<&[u8]>) -> bool {
         let below = (Bound::Unbounded, to.map_or(Bound::Unbounded, Bound::Excluded));
@@ -199,8 +192,6 @@ mod tests {
         for (sought, hidden) in [("a", false), ("b", true), ("czz", true), ("d", false)] {
             assert_eq!(delta.cut_of(sought.as_bytes()).is_some(), hidden, "{sought}");
         }
-        assert_eq!(delta.cut_before(b"d"), Some(&b"b"[..]));
-        assert_eq!((delta.cut_before(b"b"), delta.cut_before(b"da")), (None, None));
         let between = |from: &str, to: Option<&str>| {
             delta.cuts_between(from.as_bytes(), to.map(str::as_bytes))
         };

@@ -1,13 +1,13 @@
 //! What a key is, in the words of the contract.
 
+use super::chunk::visible;
 use super::cursor::{Cursor, Pins, Stop};
 use super::entry::Entry;
-use super::sources::{Index, Memory};
+use super::sources::{Index, Known, Memory};
 use crate::error::{Corruption, Part};
-use crate::format::index_key::IndexKey;
+use crate::format::index_key::{IndexKey, Subtree};
 use crate::format::node::Node;
 use crate::key::Key;
-use alloc::vec::Vec;
 
 /// What stands at a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,39 +27,25 @@ impl Index {
         if key.is_root() {
             return Ok(Found::Dictionary);
         }
+        let Subtree { to, .. } = Subtree::of(key);
         let key = IndexKey::path(key);
-        if let Some(entry) = self.value_in_memory(key.as_bytes()) {
-            return Ok(Found::Value(entry.clone()));
-        }
         let (memory, mut tree) = self.split(pins);
-        if !memory.knows(key.as_bytes()) {
-            tree.seek(key.as_bytes())?;
-            if let Some((leaf, cell)) = tree.found() {
-                return Ok(Found::Value(entry_in(leaf, *cell)?));
-            }
+        if pins.passed.is_none()
+            && let Some(entry) = entry(memory, &mut tree, key.as_bytes())?
+        {
+            return Ok(Found::Value(entry));
         }
-        match at_or_behind(memory, &mut tree, key.as_bytes())? {
-            Some((found, entry)) if found == key => return Ok(Found::Value(entry)),
-            Some((found, _)) if found.is_below(&key) => return Ok(Found::Dictionary),
-            _ => {}
+        if any_between(memory, &mut tree, (key.as_bytes(), &to), pins)? {
+            return Ok(Found::Dictionary);
         }
-        Ok(match before(memory, &mut tree, key.as_bytes())? {
-            Some(above) if key.is_below(&above) => Found::BelowValue(above.to_key()),
-            _ => Found::Nothing,
-        })
+        let above = value_above(memory, &mut tree, &key)?;
+        Ok(above.map_or(Found::Nothing, |above| Found::BelowValue(above.to_key())))
     }
 
     /// What the index holds for a key that has a value.
     pub(crate) fn entry(&mut self, key: &[u8], pins: &Pins) -> Result<Option<Entry>, Stop> {
-        if let Some(entry) = self.value_in_memory(key) {
-            return Ok(Some(entry.clone()));
-        }
         let (memory, mut tree) = self.split(pins);
-        if memory.knows(key) {
-            return Ok(None);
-        }
-        tree.seek(key)?;
-        tree.found().map(|(leaf, cell)| entry_in(leaf, *cell)).transpose()
+        entry(memory, &mut tree, key)
     }
 
     /// Whether the tree has this node, one of whose keys is `key`, at this level.
@@ -75,7 +61,7 @@ impl Index {
         Ok(tree.passes(level, at))
     }
 
-    /// The first key from `from` on and below `to` that has a value, if there is one.
+    /// Whether any key from `from` on and below `to` has a value.
     pub(crate) fn any_between(
         &mut self,
         from: &[u8],
@@ -83,100 +69,78 @@ impl Index {
         pins: &Pins,
     ) -> Result<bool, Stop> {
         let (memory, mut tree) = self.split(pins);
-        let found = at_or_behind(memory, &mut tree, from)?;
-        Ok(found.is_some_and(|(key, _)| key.as_bytes() < to))
+        any_between(memory, &mut tree, (from, to), pins)
     }
 }
 
-/// `key` itself, or the least key above it that has a value.
-fn at_or_behind(
+/// The newest value of a key.
+fn entry(memory: Memory<'_>, tree: &mut Cursor<'_>, key: &[u8]) -> Result<Option<Entry>, Stop> {
+    match memory.known(key) {
+        Known::Value(entry) => return Ok(Some(entry.clone())),
+        Known::Removed => return Ok(None),
+        Known::Nothing => {}
+    }
+    let Some(leaf) = tree.leaf_of(key)? else { return Ok(None) };
+    leaf.search(key).ok().map(|cell| entry_in(&leaf, cell)).transpose()
+}
+
+/// Whether any key of a range has a value. It looks at one leaf: if all in it is removed, the look
+/// stops, to go on behind it.
+fn any_between(
     memory: Memory<'_>,
     tree: &mut Cursor<'_>,
-    key: &[u8],
-) -> Result<Option<(IndexKey, Entry)>, Stop> {
-    let mut from = key.to_vec();
-    loop {
-        let in_tree = tree_behind(memory, tree, &from)?;
-        let state = memory.state_behind(&from);
-        let state = state.filter(|(key, _)| {
-            in_tree.as_ref().is_none_or(|(leaf, cell)| leaf.key(*cell)[..] >= *key.as_bytes())
-        });
-        match (state, in_tree) {
-            (Some((key, entry)), _) => match entry {
-                Some(entry) => return Ok(Some((key.clone(), entry.clone()))),
-                None => from = [key.as_bytes(), &[0]].concat(),
-            },
-            (None, Some((leaf, cell))) => {
-                let key = IndexKey::from_checked(&leaf.key(cell));
-                return Ok(Some((key, entry_in(&leaf, cell)?)));
-            }
-            (None, None) => return Ok(None),
-        }
+    (from, to): (&[u8], &[u8]),
+    pins: &Pins,
+) -> Result<bool, Stop> {
+    let mut any = false;
+    let next = visible(memory, tree, (pins.passed.as_deref().unwrap_or(from), to), |_, _| {
+        any = true;
+        false
+    })?;
+    match next {
+        Some(next) if !any => Err(Stop::Passed(next)),
+        _ => Ok(any),
     }
 }
 
-/// The greatest key below `key` that has a value.
-fn before(memory: Memory<'_>, tree: &mut Cursor<'_>, key: &[u8]) -> Result<Option<IndexKey>, Stop> {
-    let mut below = key.to_vec();
-    loop {
-        let in_tree = tree_before(memory, tree, &below)?;
-        let state = memory.state_before(&below);
-        let state =
-            state.filter(|(key, _)| in_tree.as_ref().is_none_or(|tree| *key.as_bytes() >= **tree));
-        match (state, in_tree) {
-            (Some((key, Some(_))), _) => return Ok(Some(key.clone())),
-            (Some((key, _)), _) => below = key.as_bytes().to_vec(),
-            (None, tree) => return Ok(tree.map(|key| IndexKey::from_checked(&key))),
-        }
-    }
-}
-
-/// The first entry of the tree from `from` on that no cut hides.
-fn tree_behind(
+/// The value above `key`, below which there is none. If the greatest key below a bound has no value
+/// any more, it does not matter what comes right before that one: nothing else that has a value is
+/// between `key` and a value above it. So the next bound is behind the longest key above `key` that
+/// is not above what was found.
+fn value_above(
     memory: Memory<'_>,
     tree: &mut Cursor<'_>,
-    from: &[u8],
-) -> Result<Option<(alloc::sync::Arc<Node>, usize)>, Stop> {
-    let mut from = from.to_vec();
-    loop {
-        while let Some((_, end)) = memory.cut_of(&from) {
-            from = end.to_vec();
-        }
-        tree.seek(&from)?;
-        let Some((leaf, cell)) = tree.behind()? else { return Ok(None) };
-        let key = leaf.key(cell);
-        if key < from {
-            return Err(tree.out_of_order());
-        }
-        match memory.cut_of(&key) {
-            Some((_, end)) => from = end.to_vec(),
-            None => return Ok(Some((leaf, cell))),
-        }
-    }
-}
-
-/// The last key of the tree below `below` that no cut hides.
-fn tree_before(
-    memory: Memory<'_>,
-    tree: &mut Cursor<'_>,
-    below: &[u8],
-) -> Result<Option<Vec<u8>>, Stop> {
-    let mut below = below.to_vec();
-    loop {
-        while let Some(from) = memory.cut_before(&below) {
-            below = from.to_vec();
-        }
+    key: &IndexKey,
+) -> Result<Option<IndexKey>, Stop> {
+    let mut below = key.as_bytes().to_vec();
+    let mut longest = key.as_bytes().len();
+    while key.above(longest).is_some() {
         tree.seek(&below)?;
-        let Some((leaf, cell)) = tree.before()? else { return Ok(None) };
-        let key = leaf.key(cell);
-        if key >= below {
+        let in_tree = tree.before()?.map(|(leaf, cell)| leaf.key(cell));
+        if in_tree.as_ref().is_some_and(|key| *key >= below) {
             return Err(tree.out_of_order());
         }
-        match memory.cut_of(&key) {
-            Some((from, _)) => below = from.to_vec(),
-            None => return Ok(Some(key)),
+        let in_memory = memory.state_before(&below);
+        let in_memory = in_memory
+            .filter(|(key, _)| in_tree.as_deref().is_none_or(|tree| key.as_bytes() >= tree));
+        let (last, has_value) = match (in_memory, in_tree) {
+            (Some((key, entry)), _) => (key.clone(), entry.is_some()),
+            (None, Some(key)) => (IndexKey::from_checked(&key), memory.cut_of(&key).is_none()),
+            (None, None) => return Ok(None),
+        };
+        if has_value {
+            return Ok(key.is_below(&last).then_some(last));
+        }
+        longest = last.shared_len(key);
+        let Some(above) = key.above(longest) else { break };
+        below = above.to_vec();
+        if *above == *last.as_bytes() {
+            longest = above.len().saturating_sub(1);
+        } else {
+            below.push(0);
         }
     }
+    Ok(None)
 }
 
 /// A copy of the entry in a cell of a leaf.

@@ -12,6 +12,8 @@ mod entry;
 mod find;
 mod merge;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cache::Cache;
 pub(crate) use chunk::{Chunk, Row};

@@ -41,13 +41,23 @@ pub(crate) struct Index {
     pub(crate) cache: Cache,
     /// Counts the changes: what was seen at one version is of one moment.
     version: u64,
+    /// Counts the trees: what one of them names stays where it is as long as this does.
+    tree_version: u64,
     /// Leaves that changes have paid for and no step has read yet.
     pub(crate) credit: u64,
 }
 
 impl Index {
     pub(crate) fn new(tree: Option<Tree>, cache: Cache) -> Self {
-        Self { delta: Delta::default(), frozen: None, tree, cache, version: 0, credit: 0 }
+        Self {
+            delta: Delta::default(),
+            frozen: None,
+            tree,
+            cache,
+            version: 0,
+            tree_version: 0,
+            credit: 0,
+        }
     }
 
     pub(crate) const fn delta(&self) -> &Delta {
@@ -60,6 +70,10 @@ impl Index {
 
     pub(crate) const fn version(&self) -> u64 {
         self.version
+    }
+
+    pub(crate) const fn tree_version(&self) -> u64 {
+        self.tree_version
     }
 
     /// Removals of ranges that hide something in the tree, perhaps.
@@ -134,12 +148,13 @@ impl Index {
     /// The tree is now this one, and holds the same.
     pub(crate) fn replant(&mut self, tree: Option<Tree>, gone: &[Pointer]) {
         self.tree = tree;
+        self.tree_version += 1;
         for &pointer in gone {
             self.cache.remove(pointer);
         }
     }
 
-    /// A node that a call has asked for is in memory now.
+    /// A node of the tree is in memory now.
     pub(crate) fn keep(&mut self, pointer: Pointer, node: Arc<Node>) {
         self.cache.insert(pointer, node);
     }
@@ -153,14 +168,11 @@ impl Index {
     /// memory knows.
     pub(crate) fn may_hold(&self, key: &IndexKey, sequence: u64) -> bool {
         let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
-        let key = key.as_bytes();
-        !memory.knows(key) || memory.value(key).is_some_and(|entry| entry.sequence == sequence)
-    }
-
-    /// The key's value, if memory has the newest one.
-    pub(super) fn value_in_memory(&self, key: &[u8]) -> Option<&Entry> {
-        let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
-        memory.value(key)
+        match memory.known(key.as_bytes()) {
+            Known::Value(entry) => entry.sequence == sequence,
+            Known::Removed => false,
+            Known::Nothing => true,
+        }
     }
 
     /// What memory has and the tree, which are looked at together.
@@ -174,6 +186,14 @@ impl Index {
 /// The newest state of a key: a value or none.
 pub(super) type State<'a> = (&'a IndexKey, Option<&'a Entry>);
 
+/// What memory knows of a key.
+pub(super) enum Known<'a> {
+    Value(&'a Entry),
+    Removed,
+    /// The tree has what there is.
+    Nothing,
+}
+
 /// Both deltas, as one.
 #[derive(Clone, Copy)]
 pub(super) struct Memory<'a> {
@@ -182,38 +202,29 @@ pub(super) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    /// The value of a key, if memory has the newest one.
-    fn value(&self, key: &[u8]) -> Option<&'a Entry> {
-        if let Some(point) = self.delta.point(key) {
-            return point.entry.as_ref();
-        }
-        let point = self.frozen?.point(key)?;
-        point.entry.as_ref().filter(|_| self.delta.cut_of(key).is_none())
+    /// Whether a cut hides anything from `from` on and below `to`.
+    pub(super) fn hides_any(&self, from: &[u8], to: &[u8]) -> bool {
+        let hides = |delta: &Delta| delta.cuts_between(from, Some(to));
+        hides(self.delta) || self.frozen.is_some_and(hides)
     }
 
-    /// Whether there is anything newer for `key` than the tree has.
-    pub(super) fn knows(&self, key: &[u8]) -> bool {
-        let frozen = self.frozen.is_some_and(|frozen| frozen.point(key).is_some());
-        frozen || self.delta.point(key).is_some() || self.cut_of(key).is_some()
+    /// What memory knows of a key.
+    pub(super) fn known(&self, key: &[u8]) -> Known<'a> {
+        let known = |delta: &'a Delta| match delta.point(key) {
+            Some(point) => point.entry.as_ref().map_or(Known::Removed, Known::Value),
+            None if delta.cut_of(key).is_some() => Known::Removed,
+            None => Known::Nothing,
+        };
+        match (known(self.delta), self.frozen) {
+            (Known::Nothing, Some(frozen)) => known(frozen),
+            (newest, _) => newest,
+        }
     }
 
     /// The cut that hides what the tree has for `key`.
     pub(super) fn cut_of(&self, key: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
         let frozen = || self.frozen.and_then(|frozen| frozen.cut_of(key));
         self.delta.cut_of(key).or_else(frozen)
-    }
-
-    /// Where the cut begins that hides what the tree has right before `key`.
-    pub(super) fn cut_before(&self, key: &[u8]) -> Option<&'a [u8]> {
-        let frozen = || self.frozen.and_then(|frozen| frozen.cut_before(key));
-        self.delta.cut_before(key).or_else(frozen)
-    }
-
-    /// The newest state of the first key from `from` on.
-    pub(super) fn state_behind(&self, from: &[u8]) -> Option<State<'a>> {
-        let newer = self.delta.points(from, None).next();
-        let older = self.frozen.and_then(|frozen| frozen.points(from, None).next());
-        self.newest(newer, older, |older, newer| older < newer)
     }
 
     /// The newest state of the last key below `key`.

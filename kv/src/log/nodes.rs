@@ -60,6 +60,14 @@ impl NewNodes {
         Self { birth: superblock.birth, outside, nodes: Vec::new() }
     }
 
+    /// None yet. They may lie anywhere.
+    #[cfg(test)]
+    pub(crate) fn anywhere(layout: Layout, birth: u64) -> Self {
+        let free = (0..layout.segment_count).collect();
+        let outside = Outside { layout, open: None, free, taken: Vec::new(), runs: Vec::new() };
+        Self { birth, outside, nodes: Vec::new() }
+    }
+
     /// Makes a node of the first `count` cells of `pack`.
     ///
     /// # Errors
@@ -84,7 +92,7 @@ impl NewNodes {
     }
 
     /// The nodes, to be kept in memory.
-    pub(super) fn into_nodes(self) -> Vec<(Pointer, Node)> {
+    pub(crate) fn into_nodes(self) -> Vec<(Pointer, Node)> {
         let Self { outside, nodes, birth } = self;
         let bytes = |pointer: Pointer| {
             let mut runs = outside.runs.iter();

@@ -18,7 +18,7 @@ pub(super) struct Outside {
     /// Where the next ones go.
     pub(super) open: Option<Place>,
     /// Segments that may still be taken, the next one last.
-    free: Vec<u32>,
+    pub(super) free: Vec<u32>,
     /// Segments that were taken.
     pub(super) taken: Vec<u32>,
     /// Bytes that lie together, and where.

@@ -2,21 +2,26 @@
 //!
 //! A look runs on what is in memory. If it needs a node that is not, the lock is let go, the node is
 //! read and kept for this call, and the look starts again: what it tells in the end is of one
-//! moment. A *walk* over many keys takes one chunk after the other. If anything has changed since
+//! moment. A look that passes many keys that have no value any more does so leaf by leaf, and goes on
+//! behind them if nothing has changed meanwhile. A *walk* over many keys takes one chunk after the other. If anything has changed since
 //! its first one, it starts again; after a few times it keeps writers out.
+//!
+//! Meanwhile a writer may move what a look has named and use its place again. What is read is proven,
+//! so that shows; then the look is repeated. It is damage if it is named again and fails again.
 
 use super::Store;
 use crate::device::BlockDevice;
 use crate::error::Error;
+use crate::format::index_key::IndexKey;
 use crate::format::node::Node;
 use crate::format::pointer::Pointer;
-use crate::index::{Chunk, Found, Index, Pins, Row, Stop};
+use crate::index::{Chunk, Entry, Found, Index, Pins, Row, Stop};
 use crate::key::Key;
 use crate::log;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// How often a walk starts again before it keeps writers out.
+/// How often a look or a walk starts again before it keeps writers out.
 const TRIES: usize = 3;
 
 impl<D: BlockDevice> Store<D> {
@@ -26,29 +31,61 @@ impl<D: BlockDevice> Store<D> {
         mut look: impl FnMut(&mut Index, &Pins) -> Result<R, Stop>,
     ) -> Result<R, Error> {
         let mut pins = Pins::default();
+        let (mut version, mut restarts, mut no_writer) = (None, 0, None);
+        let mut failed = None;
         loop {
-            let stopped = match look(&mut self.index.lock(), &pins) {
-                Ok(told) => return Ok(told),
-                Err(stopped) => stopped,
+            let (stopped, tree) = {
+                let mut index = self.index.lock();
+                let now = Some(index.version());
+                if version != now && pins.passed.take().is_some() {
+                    restarts += 1;
+                }
+                version = now;
+                match look(&mut index, &pins) {
+                    Ok(told) => return Ok(told),
+                    Err(stopped) => (stopped, index.tree_version()),
+                }
             };
-            let (pointer, level) = match stopped {
-                Stop::Wanted(pointer, level) => (pointer, level),
+            match stopped {
+                Stop::Wanted(pointer, level) => match self.read(pointer, level, tree) {
+                    Ok(node) => pins.nodes.push((pointer, node)),
+                    // The node may have moved, and its place been used again: then a look at the new
+                    // tree goes elsewhere. If the tree is the same, so was the place.
+                    Err(Error::Corrupt(_)) if failed != Some((pointer, tree)) => {
+                        failed = Some((pointer, tree));
+                    }
+                    Err(error) => return Err(error),
+                },
+                Stop::Passed(key) => pins = Pins { passed: Some(key), ..Pins::default() },
                 Stop::Corrupt(corruption) => return Err(corruption.into()),
-            };
-            let node = self.read_node(pointer, level)?;
-            pins.0.push((pointer, node));
+            }
+            // Under a writer's own looks nothing changes.
+            if restarts == TRIES && no_writer.is_none() {
+                no_writer = Some(self.log.lock());
+            }
         }
     }
 
-    /// The node that a pointer leads to, out of the cache or into it.
+    /// The node that a pointer leads to, out of the cache or into it. Nobody else may write.
     pub(super) fn read_node(&self, pointer: Pointer, level: u8) -> Result<Arc<Node>, Error> {
-        let cached = self.index.lock().node(pointer).filter(|node| node.level() == level);
-        if let Some(node) = cached {
-            return Ok(node);
+        let (cached, tree) = {
+            let mut index = self.index.lock();
+            (index.node(pointer), index.tree_version())
+        };
+        match cached.filter(|node| node.level() == level) {
+            Some(node) => Ok(node),
+            None => self.read(pointer, level, tree),
         }
+    }
+
+    /// The node that a pointer in this version of the tree leads to.
+    fn read(&self, pointer: Pointer, level: u8, tree: u64) -> Result<Arc<Node>, Error> {
         let node = log::read_node(&self.disk, &self.layout, self.birth, pointer, level)?;
         let node = Arc::new(node);
-        self.index.lock().keep(pointer, Arc::clone(&node));
+        let mut index = self.index.lock();
+        if index.tree_version() == tree {
+            index.keep(pointer, Arc::clone(&node));
+        }
         Ok(node)
     }
 
@@ -110,7 +147,7 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
 
     /// The next row. There is none when the walk must start again, too.
     pub(super) fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        while self.chunk.row(self.row).is_none() {
+        while self.row >= self.chunk.len() {
             let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) else {
                 return Ok(None);
             };
@@ -125,9 +162,18 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
     /// Leaves out what is below `key`.
     pub(super) fn skip_to(&mut self, key: &[u8]) {
         self.row = self.row.max(self.chunk.position(key));
-        if self.chunk.row(self.row).is_none() {
+        if self.row >= self.chunk.len() {
             self.chunk.next = self.chunk.next.take().map(|next| next.max(key.to_vec()));
         }
+    }
+
+    /// The bytes of a value at the moment of the walk; `None` when the walk must start again.
+    pub(super) fn fetch(&mut self, key: &IndexKey, entry: Entry) -> Result<Option<Vec<u8>>, Error> {
+        let sequence = entry.sequence;
+        let now = self.store.current(key.as_bytes(), entry)?;
+        let same = now.filter(|(now, _)| now.sequence == sequence);
+        self.moved |= same.is_none();
+        Ok(same.map(|(_, bytes)| bytes))
     }
 
     /// Whether the next rows are of the moment of the walk.

@@ -24,7 +24,27 @@ impl<D: BlockDevice> Store<D> {
         }
     }
 
-    /// The bytes of a value, from the index or from its record.
+    /// The value of a key that had `entry`: its bytes, and the entry that they are of. If the record is
+    /// not there any more, what the key has now; `None` if that is nothing.
+    pub(super) fn current(
+        &self,
+        key: &[u8],
+        mut entry: Value,
+    ) -> Result<Option<(Value, Vec<u8>)>, Error> {
+        let mut failed = None;
+        loop {
+            match self.fetch(key, &entry.as_leaf()) {
+                Err(Error::Corrupt(_)) if failed.as_ref() != Some(&entry) => {}
+                told => return told.map(|bytes| Some((entry, bytes))),
+            }
+            let now = self.look(|index, pins| index.entry(key, pins))?;
+            let Some(now) = now else { return Ok(None) };
+            failed = Some(core::mem::replace(&mut entry, now));
+        }
+    }
+
+    /// The bytes of a value, from the index or from its record. Nobody else may write: otherwise the
+    /// record may have moved.
     pub(super) fn fetch(&self, key: &[u8], value: &LeafEntry<'_>) -> Result<Vec<u8>, Error> {
         match value.value {
             LeafValue::Inline { bytes, .. } => Ok(bytes.to_vec()),
@@ -59,12 +79,13 @@ impl<D: BlockDevice> KvRead for Store<D> {
     }
 
     fn get(&self, key: &Key) -> Result<Vec<u8>, Error> {
-        let Value { sequence, value, .. } = self.value(key)?;
-        match value {
-            Stored::Inline { bytes, .. } => Ok(bytes.into_vec()),
-            Stored::Record(record) => {
-                let key = IndexKey::path(key);
-                Ok(log::fetch(&self.disk, &self.layout, record, key.as_bytes(), sequence)?.value)
+        loop {
+            let entry = self.value(key)?;
+            if let Stored::Inline { bytes, .. } = entry.value {
+                return Ok(bytes.into_vec());
+            }
+            if let Some((_, bytes)) = self.current(IndexKey::path(key).as_bytes(), entry)? {
+                return Ok(bytes);
             }
         }
     }
@@ -134,14 +155,16 @@ impl<D: BlockDevice> KvRead for Store<D> {
         let Subtree { from, to } = Subtree::of(key);
         self.walk((&from, &to), |walk| match walk.find(key)? {
             Found::Value(value) => {
-                let bytes = self.fetch(IndexKey::path(key).as_bytes(), &value.as_leaf())?;
-                Ok(super::digest::of_value(&bytes))
+                let bytes = walk.fetch(&IndexKey::path(key), value)?;
+                Ok(super::digest::of_value(&bytes.unwrap_or_default()))
             }
             Found::Dictionary => {
                 let mut digest = DictionaryDigest::new(key);
                 while let Some(row) = walk.next()? {
-                    let bytes = self.fetch(row.key, &row.entry)?;
-                    digest.add(&IndexKey::from_checked(row.key).to_key(), &bytes);
+                    let (key, entry) =
+                        (IndexKey::from_checked(row.key), Value::from_leaf(&row.entry));
+                    let Some(bytes) = walk.fetch(&key, entry)? else { break };
+                    digest.add(&key.to_key(), &bytes);
                 }
                 Ok(digest.finish())
             }

@@ -6,7 +6,7 @@ use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key::{self, IndexKey, Subtree};
 use crate::format::node::LeafValue;
-use crate::index::{self, Chunk};
+use crate::index::{self, Chunk, Entry};
 use crate::key::Key;
 use alloc::vec::Vec;
 use core::fmt;
@@ -20,8 +20,8 @@ pub struct Scan<'a, D> {
     row: usize,
     to: Vec<u8>,
     key: Key,
-    /// Of a row whose value is in a record.
-    value: Vec<u8>,
+    /// Of a row whose value is in a record, or was.
+    fetched: Option<(Entry, Vec<u8>)>,
     ended: bool,
 }
 
@@ -74,7 +74,7 @@ impl<D: BlockDevice> Store<D> {
             Bound::Unbounded => all.to,
         };
         let (chunk, key) = (Chunk::before(&from), Key::ROOT);
-        Scan { store: self, chunk, row: 0, to, key, value: Vec::new(), ended: false }
+        Scan { store: self, chunk, row: 0, to, key, fetched: None, ended: false }
     }
 }
 
@@ -91,29 +91,46 @@ impl<D: BlockDevice> Scan<'_, D> {
         more?;
         let Some(row) = current.and_then(|row| self.chunk.row(row)) else { return Ok(None) };
         index_key::read_path(row.key, &mut self.key);
-        let value = match row.entry.value {
-            LeafValue::Inline { bytes, .. } => bytes,
-            LeafValue::Record { .. } => &self.value,
+        let (value, last_modified) = match (&self.fetched, row.entry.value) {
+            (Some((entry, value)), _) => (&value[..], entry.modified),
+            (None, LeafValue::Inline { bytes, .. }) => (bytes, row.entry.modified),
+            (None, LeafValue::Record { .. }) => return Ok(None),
         };
-        Ok(Some(Row { key: &self.key, value, last_modified: row.entry.modified }))
+        Ok(Some(Row { key: &self.key, value, last_modified }))
     }
 
     /// Goes on to the next row, if there is one, and brings its value.
     fn advance(&mut self) -> Result<bool, Error> {
-        while self.chunk.row(self.row).is_none() {
-            let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) else {
+        loop {
+            self.fetched = None;
+            if self.row >= self.chunk.len() {
+                if self.refill()? {
+                    continue;
+                }
                 return Ok(false);
-            };
-            let (chunk, to) = (&mut self.chunk, &self.to);
-            self.store.look(|index, pins| index.fill(chunk, &from, to, pins))?;
-            self.row = 0;
+            }
+            self.row += 1;
+            let row = self.row - 1;
+            if self.chunk.entry(row).is_some_and(|entry| entry.is_inline()) {
+                return Ok(true);
+            }
+            let Some(index::Row { key, entry }) = self.chunk.row(row) else { return Ok(false) };
+            self.fetched = self.store.current(key, Entry::from_leaf(&entry))?;
+            if self.fetched.is_some() {
+                return Ok(true);
+            }
+            // The value has gone since the row was seen.
         }
-        if let Some(index::Row { key, entry }) = self.chunk.row(self.row)
-            && let LeafValue::Record { .. } = entry.value
-        {
-            self.value = self.store.fetch(key, &entry)?;
-        }
-        self.row += 1;
+    }
+
+    /// Brings the next chunk, if there is one.
+    fn refill(&mut self) -> Result<bool, Error> {
+        let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) else {
+            return Ok(false);
+        };
+        let (chunk, to) = (&mut self.chunk, &self.to);
+        self.store.look(|index, pins| index.fill(chunk, &from, to, pins))?;
+        self.row = 0;
         Ok(true)
     }
 }

@@ -44,6 +44,11 @@ impl<'a> LeafEntry<'a> {
         }
     }
 
+    /// Whether the value is here.
+    pub(crate) const fn is_inline(&self) -> bool {
+        matches!(self.value, LeafValue::Inline { .. })
+    }
+
     /// The payload of the entry's cell.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self.value {

@@ -193,7 +193,9 @@ impl Node {
     }
 
     fn suffix(&self, index: usize) -> &[u8] {
-        self.split_cell(index).0
+        let cell = self.bytes.get(self.cell_at(index)..).unwrap_or_default();
+        let (len, rest) = cell.split_first_chunk().unwrap_or((&[0; CELL_LEN], &[]));
+        rest.get(..usize::from(u16::from_le_bytes(*len))).unwrap_or_default()
     }
 
     fn split_cell(&self, index: usize) -> (&[u8], &[u8]) {
