@@ -26,6 +26,9 @@ use alloc::vec::Vec;
 /// leaf is over when half as many new ones have come.
 const LEAVES_A_CHANGE: u64 = 8;
 
+/// Leaves of a step that is made smaller since there is no room for a whole one, at least.
+const NODES_A_STEP_MIN: usize = 16;
+
 /// The same when the delta is full again: a removal of a large dictionary has left more work than
 /// changes.
 const LEAVES_A_CHANGE_WHEN_FULL: u64 = 32;
@@ -50,7 +53,9 @@ impl<D: BlockDevice> Store<D> {
                 (index.frozen().cloned(), index.credit)
             };
             let Some(frozen) = frozen.filter(|_| paid >= step_leaves) else { return Ok(()) };
-            match self.step(log, &frozen, self.step_bytes(), keep) {
+            // Small steps write the nodes above and the table again too often.
+            let least = self.layout.node_len_max() as usize * NODES_A_STEP_MIN;
+            match self.step_that_fits(log, &frozen, (self.step_bytes(), least), keep) {
                 Ok(leaves) => {
                     let mut index = self.index.lock();
                     index.credit = index.credit.saturating_sub((leaves as u64).max(step_leaves));

@@ -7,6 +7,7 @@
 use super::Store;
 use crate::device::BlockDevice;
 use crate::error::Error;
+use crate::index::Frozen;
 use crate::log::{Log, NAMED, Pending, Purpose, STEP_BYTES_MIN, kept_by_steps};
 use alloc::vec::Vec;
 
@@ -110,12 +111,26 @@ impl<D: BlockDevice> Store<D> {
             index.frozen().cloned()
         };
         let Some(frozen) = frozen else { return Ok(false) };
-        let mut bytes = usize::try_from(self.batch_bytes()).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(self.batch_bytes()).unwrap_or(usize::MAX);
+        let sizes = (bytes, STEP_BYTES_MIN);
+        match self.step_that_fits(log, &frozen, sizes, kept_by_steps(&self.layout)) {
+            Err(Error::NoSpace { .. }) => Ok(false),
+            told => told.map(|_| true),
+        }
+    }
+
+    /// A step of so many bytes, or as many as there is room for, down to about the second number.
+    pub(super) fn step_that_fits(
+        &self,
+        log: &mut Log,
+        frozen: &Frozen,
+        (mut bytes, least): (usize, usize),
+        keep: u32,
+    ) -> Result<usize, Error> {
         loop {
-            match self.step(log, &frozen, bytes, kept_by_steps(&self.layout)) {
-                Err(Error::NoSpace { .. }) if bytes > STEP_BYTES_MIN => bytes /= 2,
-                Err(Error::NoSpace { .. }) => return Ok(false),
-                told => return told.map(|_| true),
+            match self.step(log, frozen, bytes, keep) {
+                Err(Error::NoSpace { .. }) if bytes > least => bytes /= 2,
+                told => return told,
             }
         }
     }
