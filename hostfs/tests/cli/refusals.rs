@@ -151,7 +151,7 @@ fn the_longest_value_that_is_promised_fits() {
 
 #[test]
 fn a_full_store_refuses_more_and_keeps_what_it_has() {
-    let image = Image::with_store("64K");
+    let image = Image::with_store("256K");
     let value = noise(1500);
     let file = image.beside("value");
     fs::write(&file, &value).unwrap();
@@ -164,7 +164,7 @@ fn a_full_store_refuses_more_and_keeps_what_it_has() {
             break failed(6, &output);
         }
         count += 1;
-        assert!(count < 64, "64 KiB hold no 64 of these");
+        assert!(count < 170, "256 KiB hold no 170 of these");
     };
     assert!(message.contains("no space: "), "{message}");
     assert!(count > 3, "full after {count}");
