@@ -22,8 +22,6 @@ pub enum Bug {
     FirstKeepsUnfinished,
     /// What a writing open has read is taken for durable without a flush.
     DurableFromCache,
-    /// A new state of the superblock goes to one copy of its slot.
-    SingleCopy,
     /// A state of the superblock is written before the nodes that it names are flushed.
     FlipBeforeNodes,
     /// The tail starts where the delta was frozen before all of that is in the tree.
@@ -79,7 +77,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 24] = [
+        pub const ALL: [(&str, Self); 23] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -87,7 +85,6 @@ mod switch {
             ("flush-retried", Self::FlushRetried),
             ("first-keeps-unfinished", Self::FirstKeepsUnfinished),
             ("durable-from-cache", Self::DurableFromCache),
-            ("single-copy", Self::SingleCopy),
             ("flip-before-nodes", Self::FlipBeforeNodes),
             ("tail-start-early", Self::TailStartEarly),
             ("frozen-lost", Self::FrozenLost),

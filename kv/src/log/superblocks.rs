@@ -13,7 +13,6 @@ use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::PAGE_LEN;
 use crate::format::layout::{BLOCK_LEN_MAX, Layout};
 use crate::format::superblock::{LEN, Superblock, Unreadable};
-use crate::planted::{Bug, planted};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -205,7 +204,6 @@ impl Newest {
         let Self { superblock, slot } = self;
         // Only what is needed: the rest of the page may be the log of an older store.
         let len = LEN.max(disk.geometry().block_size as usize);
-        let copies = if planted(Bug::SingleCopy) { 0..1 } else { copies };
         let pages = copies.map(|copy| {
             let mut page = superblock.encode(*slot, copy);
             page.resize(len, 0);
