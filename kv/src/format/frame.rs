@@ -179,8 +179,7 @@ impl FrameHeader {
 
     /// Bytes of the frame, padding included.
     pub(crate) fn len(&self, layout: &Layout) -> u64 {
-        let bytes = u64::from(self.records_len).saturating_add(HEADER_LEN as u64);
-        layout.blocks(bytes).saturating_mul(u64::from(layout.block_len))
+        layout.whole(u64::from(self.records_len).saturating_add(HEADER_LEN as u64))
     }
 
     /// Blocks of the frame.

@@ -107,8 +107,7 @@ impl Layout {
     pub(crate) fn table_len(&self) -> u64 {
         let rows = u64::from(self.segment_count).saturating_mul(TABLE_ROW_LEN as u64);
         let fixed = TABLE_HEADER_LEN.saturating_add(RANGE_END_LEN_MAX) as u64;
-        let blocks = self.blocks(rows.saturating_add(fixed));
-        blocks.saturating_mul(u64::from(self.block_len))
+        self.whole(rows.saturating_add(fixed))
     }
 
     /// The first byte of a superblock copy. The slots alternate: A0, B0, A1, B1.
@@ -146,6 +145,17 @@ impl Layout {
             Some(Place { segment, block }) if block < self.segment_blocks => Some(segment),
             _ => None,
         }
+    }
+
+    /// Bytes from a place to the end of its segment; none if there is no place.
+    pub(crate) fn rest(&self, place: Option<Place>) -> u64 {
+        let blocks = place.map_or(0, |place| self.segment_blocks.saturating_sub(place.block));
+        u64::from(blocks).saturating_mul(u64::from(self.block_len))
+    }
+
+    /// Bytes of the blocks that `len` bytes take.
+    pub(crate) fn whole(&self, len: u64) -> u64 {
+        self.blocks(len).saturating_mul(u64::from(self.block_len))
     }
 
     /// `len` bytes in whole blocks.

@@ -143,10 +143,9 @@ impl Log {
     pub(crate) fn used_bytes(&self) -> u64 {
         let layout = &self.superblock().layout;
         let used = u64::from(self.segments.used()).saturating_mul(layout.segment_len());
-        let rest = |place: Place| u64::from(layout.segment_blocks.saturating_sub(place.block));
         let open = [self.point.open, self.open.nodes, self.open.survivors];
-        let rest = open.into_iter().flatten().map(rest).fold(0, u64::saturating_add);
-        used.saturating_sub(rest.saturating_mul(u64::from(layout.block_len)))
+        let rest = open.into_iter().map(|place| layout.rest(place)).fold(0, u64::saturating_add);
+        used.saturating_sub(rest)
     }
 
     /// Whether this mount has committed anything.

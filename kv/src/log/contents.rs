@@ -51,7 +51,7 @@ impl<'a, D: BlockDevice> Contents<'a, D> {
     pub(crate) fn at(&mut self, place: Place) -> Result<(Content<'_>, u32), Error> {
         let Superblock { layout, birth, .. } = *self.superblock;
         let at = layout.at(place.segment, place.block);
-        let room = layout.at(place.segment, layout.segment_blocks).saturating_sub(at);
+        let room = layout.rest(Some(place));
         let behind = |len: u64| {
             let blocks = u32::try_from(layout.blocks(len)).unwrap_or(u32::MAX).max(1);
             place.block.saturating_add(blocks)
@@ -73,7 +73,7 @@ impl<'a, D: BlockDevice> Contents<'a, D> {
         if whole > room {
             return Ok((Content::Other, behind(1)));
         }
-        let bytes = self.frames.read(place, layout.blocks(whole) * u64::from(layout.block_len))?;
+        let bytes = self.frames.read(place, layout.whole(whole))?;
         let end = usize::try_from(whole).unwrap_or(usize::MAX);
         let bytes = bytes.get(skip..end).unwrap_or_default();
         Ok((Content::Records { at: at.saturating_add(skip as u64), bytes }, behind(whole)))

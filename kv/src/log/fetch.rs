@@ -38,7 +38,7 @@ pub(crate) fn fetch<D: BlockDevice>(
     let block_len = u64::from(layout.block_len);
     let skip = pointer.at % block_len;
     let first = pointer.at - skip;
-    let len = layout.blocks(skip + u64::from(pointer.len)) * block_len;
+    let len = layout.whole(skip + u64::from(pointer.len));
     let mut buf = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
     disk.read(first, &mut buf)?;
     let start = usize::try_from(skip).unwrap_or(usize::MAX);

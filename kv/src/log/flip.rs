@@ -185,8 +185,7 @@ impl Log {
         for record in forgotten {
             segments.forget(record, by);
         }
-        let table_len = layout.blocks(table_len as u64) * u64::from(layout.block_len);
-        let table_len = u32::try_from(table_len).unwrap_or(u32::MAX);
+        let table_len = u32::try_from(layout.whole(table_len as u64)).unwrap_or(u32::MAX);
         segments.add_index(Pointer { at: table_at, len: table_len, check: 0 });
         let table = segments.to_table(tail_start.generation, self.durable, &merged_to);
         let (bytes, check) = table.encode(before.birth, table_at, layout.block_len);

@@ -38,9 +38,7 @@ impl Outside {
 
     /// Bytes that are left in the open segment.
     pub(super) fn room(&self) -> u64 {
-        let taken = self.open.map_or(self.layout.segment_blocks, |place| place.block);
-        let blocks = self.layout.segment_blocks.saturating_sub(taken);
-        u64::from(blocks).saturating_mul(u64::from(self.layout.block_len))
+        self.layout.rest(self.open)
     }
 
     /// Finds room for `len` bytes, which must be pushed next.

@@ -81,9 +81,7 @@ pub(super) fn free_bytes(
     keep: u32,
 ) -> u64 {
     let Some(left) = spare(segments, point, keep) else { return 0 };
-    let open = point.open.map_or(0, |place| layout.segment_blocks.saturating_sub(place.block));
-    let open = u64::from(open) * u64::from(layout.block_len);
-    (u64::from(left) * layout.segment_len()).saturating_add(open)
+    (u64::from(left) * layout.segment_len()).saturating_add(layout.rest(point.open))
 }
 
 /// What is missing: all that the operations take when they are laid out, the ends of segments that
@@ -143,18 +141,14 @@ impl<I: Iterator<Item = u32>> Cursor<'_, I> {
             (count, len) = (count.saturating_add(1), with);
         }
         let place = self.open.filter(|_| count > 0)?;
-        let blocks = self.layout.blocks(len);
-        let behind = place.block.saturating_add(u32::try_from(blocks).unwrap_or(u32::MAX));
-        self.open = Some(Place { block: behind, ..place });
-        Some((place, count, blocks.saturating_mul(u64::from(self.layout.block_len))))
+        let blocks = u32::try_from(self.layout.blocks(len)).unwrap_or(u32::MAX);
+        self.open = Some(Place { block: place.block.saturating_add(blocks), ..place });
+        Some((place, count, self.layout.whole(len)))
     }
 
     /// Bytes that a frame can have here.
     fn room(&self) -> u64 {
-        let taken = self.open.map_or(u32::MAX, |place| place.block);
-        let blocks = self.layout.segment_blocks.saturating_sub(taken);
-        let bytes = u64::from(blocks) * u64::from(self.layout.block_len);
-        bytes.min(u64::from(FRAME_LEN_MAX))
+        self.layout.rest(self.open).min(u64::from(FRAME_LEN_MAX))
     }
 
     /// Goes on in the next segment and chooses one more.

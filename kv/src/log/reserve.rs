@@ -143,6 +143,5 @@ pub(super) fn path_len(superblock: &Superblock) -> u64 {
 }
 
 fn table_len(layout: &Layout) -> u64 {
-    let len = Table::len(layout, KEY_LEN) as u64;
-    layout.blocks(len).saturating_mul(u64::from(layout.block_len))
+    layout.whole(Table::len(layout, KEY_LEN) as u64)
 }

@@ -50,8 +50,8 @@ impl Log {
 
     /// Bytes of records for which there is room in the open segment.
     pub(crate) fn survivors_rest(&self) -> u64 {
-        let outside = Outside::new(self, self.open.survivors, u32::MAX);
-        outside.room().saturating_sub(HEADER_LEN as u64)
+        let rest = self.superblock().layout.rest(self.open.survivors);
+        rest.saturating_sub(HEADER_LEN as u64)
     }
 
     /// Puts records that fit together behind a header of their own.

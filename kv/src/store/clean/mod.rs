@@ -123,8 +123,7 @@ impl<D: BlockDevice> Store<D> {
     fn gain(&self, log: &mut Log, victims: &Victims, len: u64) -> u64 {
         let begun = u64::from(log.cleaning_mut(victims.kind).is_some());
         let segments = u64::from(victims.freed).saturating_add(begun);
-        let takes = self.layout.blocks(len).saturating_mul(u64::from(self.layout.block_len));
-        segments.saturating_mul(self.layout.segment_len()).saturating_sub(takes)
+        segments.saturating_mul(self.layout.segment_len()).saturating_sub(self.layout.whole(len))
     }
 }
 
