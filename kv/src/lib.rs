@@ -28,6 +28,8 @@ pub mod error;
 
 mod lock;
 
+mod random;
+
 mod memory;
 
 mod traits;

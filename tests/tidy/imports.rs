@@ -8,9 +8,9 @@ use crate::code::{Token, tokens, without_prose};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The modules of the library from the bottom up: each imports itself and those before it.
-const LAYERS: [&str; 13] = [
-    "planted", "escape", "key", "clock", "device", "error", "lock", "memory", "traits", "format",
-    "log", "index", "store",
+const LAYERS: [&str; 14] = [
+    "planted", "random", "escape", "key", "clock", "device", "error", "lock", "memory", "traits",
+    "format", "log", "index", "store",
 ];
 
 const LIBRARY: &str = "kv/src/";

@@ -12,6 +12,7 @@ use crate::format::node::{Limits, Node};
 use crate::format::pointer::Pointer;
 use crate::format::superblock::Tree;
 use crate::log::NewNodes;
+use crate::random::Random;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -20,17 +21,7 @@ const BIRTH: u64 = 5;
 /// The first operation of a delta.
 const FIRST: u64 = 1000;
 
-/// `SplitMix64`: the same numbers from the same seed.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((bits ^ (bits >> 31)) % limit as u64).unwrap()
-    }
-
     /// A key of few possible bytes: some begin with others, and they meet often.
     fn key(&mut self) -> Vec<u8> {
         let len = 2 + self.below(5);
@@ -44,7 +35,7 @@ impl Random {
         Entry { sequence, modified: Timestamp(9), size, value }
     }
 
-    fn rows(&mut self, count: usize) -> Rows {
+    fn entries(&mut self, count: usize) -> Rows {
         (0..count).map(|_| (self.key(), self.entry(7))).collect()
     }
 
@@ -143,7 +134,7 @@ fn a_tree_that_is_built_holds_its_rows_in_nodes_that_are_well_filled() {
     let mut random = Random(1);
     for case in 0..300 {
         let (limits, count) = (random.limits(), random.below(900));
-        let rows = random.rows(count);
+        let rows = random.entries(count);
         let (held, nodes) = built(&rows, limits).check(limits);
         assert_eq!(held, rows, "case {case}");
         // Half full at least, but for the last ones of each level.
@@ -205,7 +196,7 @@ fn a_round_of_any_steps_makes_the_tree_what_the_delta_says_and_a_second_one_chan
     let mut random = Random(2);
     for case in 0..200 {
         let (limits, count) = (random.limits(), random.below(400));
-        let rows = random.rows(count);
+        let rows = random.entries(count);
         let mut forest = built(&rows, limits);
         let (delta, expected) = changed(&mut random, &rows);
         let hidden = rows.keys().filter(|key| {
@@ -241,7 +232,7 @@ fn nodes_on_the_way_to_keys_are_written_anew_and_the_tree_holds_the_same() {
     let mut random = Random(3);
     for case in 0..200 {
         let (limits, count) = (random.limits(), 1 + random.below(400));
-        let rows = random.rows(count);
+        let rows = random.entries(count);
         let mut forest = built(&rows, limits);
         let mut moved: Vec<_> = (0..=random.below(5)).map(|_| random.key()).collect();
         moved.sort();

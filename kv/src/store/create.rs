@@ -1,7 +1,6 @@
 //! A new store.
 
 use super::options::CreateOptions;
-use super::seed::mix;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::PAGE_LEN;
@@ -9,6 +8,7 @@ use crate::format::layout::{BLOCK_LEN_MAX, BLOCK_LEN_MIN, DEVICE_LEN_MIN, Layout
 use crate::format::point::ChainPoint;
 use crate::format::superblock::{Flags, Superblock};
 use crate::log::{Disk, superblocks};
+use crate::random::mix;
 use uuid::{Builder, Uuid};
 
 /// What the parts of the seed are for.

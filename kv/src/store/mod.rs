@@ -18,7 +18,6 @@ mod recovery;
 mod rename;
 mod room;
 pub mod scan;
-mod seed;
 mod verify;
 mod write;
 

@@ -8,7 +8,6 @@
 use super::apply::apply;
 use super::info::Cut;
 use super::options::OpenOptions;
-use super::seed::mix;
 use crate::device::{BlockDevice, Flush, Geometry};
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::layout::Layout;
@@ -16,6 +15,7 @@ use crate::format::superblock::Superblock;
 use crate::index::{Cache, Index};
 use crate::log::{self, Disk, Event, Log, Open, Replayed, Segments, What, superblocks};
 use crate::planted::{Bug, planted};
+use crate::random::mix;
 
 /// What was found on the device.
 pub(super) struct Recovered {

@@ -5,6 +5,7 @@ use crate::error::Fault;
 use crate::format::check::check;
 use crate::format::index_key::RANGE_END_LEN_MAX;
 use crate::format::pointer::Pointer;
+use crate::random::Random;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -15,17 +16,7 @@ const LIMITS: Limits = Limits { len: 4096, cells: usize::MAX };
 /// A row of test data: few names, many bytes, as keys are.
 type Row = (Vec<u8>, Vec<u8>);
 
-/// `SplitMix64`: the same numbers from the same seed.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((bits ^ (bits >> 31)) % limit as u64).unwrap()
-    }
-
     fn bytes(&mut self, len: usize, values: usize) -> Vec<u8> {
         (0..len).map(|_| u8::try_from(self.below(values)).unwrap()).collect()
     }
