@@ -5,10 +5,10 @@
 //!   chain, or in a segment that was free.
 //! - A commit is acknowledged after one write and one flush; `durable` moves only then.
 //! - After a failed write or flush what is on the disk is unknown: every later commit is refused.
-//! - If a crash has left anything of a frame that would fit where the chain ends, the states in both
-//!   slots of the superblock disown it before anything is written there: what comes next must be of this mount's
-//!   epoch. Otherwise a second crash could mix the two: where both hold the same bytes, the old frame
-//!   would be whole again, though it was found absent in between.
+//! - If a crash has left anything of a frame that would fit where the chain ends, the states in
+//!   both slots of the superblock disown it before anything is written there: what comes next must
+//!   be of this mount's epoch. Otherwise a second crash could mix the two: where both hold the same
+//!   bytes, the old frame would be whole again, though it was found absent in between.
 
 use super::change::{Change, Pending};
 use super::disk::Disk;
@@ -43,8 +43,6 @@ pub(crate) struct Log {
     pub(super) durable: u64,
     /// The highest frame that something durable says to be so.
     pub(super) attested: u64,
-    /// How far the frozen delta is in the tree, as the table says.
-    pub(super) merged_to: Vec<u8>,
     /// Where nodes and survivors go on.
     pub(super) open: Open,
     /// All room that could be made has been made, and nothing has become dead since.
@@ -52,8 +50,6 @@ pub(crate) struct Log {
     /// Bytes that have been written since the cleaner had something to do, and that it has not freed
     /// yet.
     pub(crate) debt: u64,
-    /// How often records have been moved.
-    pub(crate) moves: u64,
     /// The next blocks of segments that are being cleaned: of records, of nodes.
     pub(super) cleaning: (Option<Place>, Option<Place>),
     /// What the first frame of this mount must know; it is `None` from then on.
@@ -87,13 +83,13 @@ struct Mount {
 }
 
 impl Log {
-    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable; `remains`
-    /// tells whether a crash has left something of others where the next one may go. If the other slot
-    /// has no state, there is nothing older to keep.
+    /// A log that goes on at `point` with frames of `epoch`. All frames before it are durable;
+    /// `remains` tells whether a crash has left something of others where the next one may go. If
+    /// the other slot has no state, there is nothing older to keep.
     pub(crate) fn new(
         found: &Found,
         point: ChainPoint,
-        (segments, open, merged_to): (Segments, Open, Vec<u8>),
+        (segments, open): (Segments, Open),
         epoch: u64,
         remains: bool,
     ) -> Self {
@@ -106,10 +102,8 @@ impl Log {
             durable: point.number.saturating_sub(1),
             attested: newest.superblock.must_reach,
             mount: Some(Mount { epoch, remains }),
-            merged_to,
             open,
             exhausted: false,
-            moves: 0,
             debt: 0,
             cleaning: (None, None),
             flips_due: found.flips_due,

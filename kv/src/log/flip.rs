@@ -45,8 +45,8 @@ pub(crate) struct Step<'a> {
 /// How far a round is.
 #[derive(Clone, Debug)]
 pub(crate) enum Progress {
-    /// As far as before: nodes were moved, no more.
-    Same,
+    /// As far as before, up to this key: nodes were moved, no more.
+    Same(Vec<u8>),
     /// What the delta that was frozen here has below this key is in the tree.
     Part(ChainPoint, Vec<u8>),
     /// All of it is: the tail starts here.
@@ -80,7 +80,7 @@ impl Log {
 
     /// Whether segments could be released if both slots held the state in force.
     pub(crate) fn waits_to_release(&self) -> bool {
-        self.segments.any_spent(&self.horizon_ahead())
+        self.segments.spent(&self.horizon_ahead()).next().is_some()
     }
 
     /// Whether more segments could be cleaned if both slots held the state in force.
@@ -162,7 +162,7 @@ impl Log {
         let Step { tree, mut new, old, forgotten, progress } = step;
         let before = *self.superblock();
         let (tail_start, frozen, merged_to) = match progress {
-            Progress::Same => (before.tail_start, before.frozen, self.merged_to.clone()),
+            Progress::Same(merged_to) => (before.tail_start, before.frozen, merged_to),
             Progress::Part(point, merged_to) => {
                 let early = planted(Bug::TailStartEarly);
                 let tail_start = if early { point } else { before.tail_start };
@@ -207,7 +207,6 @@ impl Log {
         if frozen == 0 {
             self.segments.try_again();
         }
-        self.merged_to = merged_to;
         Ok(new.into_nodes())
     }
 

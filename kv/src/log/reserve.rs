@@ -24,15 +24,15 @@ fn holds_many_nodes(layout: &Layout) -> bool {
     layout.segment_len() >= u64::from(layout.node_len_max()).saturating_mul(2)
 }
 
-/// The same where a segment holds one node: half of it may be lost to packing.
-const SPARE_SMALL: u32 = 6;
-
 /// Bytes of the key in a table, about.
 const KEY_LEN: usize = 64;
 
 /// One of so many segments is left empty by what grows the store: the fuller it is, the less a batch of
 /// cleaning frees.
 const SPARE: u32 = 16;
+
+/// The same where a segment holds one node: half of it may be lost to packing.
+const SPARE_SMALL: u32 = 6;
 
 /// What a commit does, which tells what it must leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +63,8 @@ pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u3
         Purpose::Grow => {
             let Superblock { layout, table, .. } = superblock;
             let table = if table.is_some() { 0 } else { table_len(layout) };
-            // Leaves are two thirds full, about.
-            let len = growth.saturating_add(growth / 2).saturating_add(table);
-            let segments = len.div_ceil(layout.segment_len().max(1));
+            let segments =
+                leaves_len(growth).saturating_add(table).div_ceil(layout.segment_len().max(1));
             // The root may become two, with another one above them.
             let root = match layout.segment_blocks {
                 1 => 3,
@@ -95,7 +94,7 @@ pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u
     };
     let in_records = segments.live_sum().saturating_sub(index);
     let table = table_len(layout).min(index);
-    let in_nodes = index.saturating_sub(table).saturating_add(growth).saturating_add(growth / 2);
+    let in_nodes = index.saturating_sub(table).saturating_add(leaves_len(growth));
     // While a round lasts, most of the tree can be there twice.
     let twice = if layout.segment_blocks <= 2 { 1 } else { 2 };
     let in_index = in_nodes.saturating_mul(twice).saturating_add(table).div_ceil(segment.max(1));
@@ -115,31 +114,33 @@ fn step_segments(superblock: &Superblock) -> u32 {
     let node = u64::from(layout.node_len_max());
     if layout.segment_blocks == 1 {
         let level = tree.map_or(0, |tree| u32::from(tree.level));
-        let table = layout.blocks(Table::len(layout, KEY_LEN) as u64);
+        let table = layout.blocks(table_len(layout));
         return level.saturating_add(3).saturating_add(u32::try_from(table).unwrap_or(u32::MAX));
     }
-    let (root, level) = tree.map_or((0, 0), |Tree { root, level }| (root.len, level));
-    // The root, which may be the leaf, is as long as it is; the others are as long as they may be.
-    let leaf = if level == 0 { 0 } else { node };
-    let branches =
-        u64::from(level.saturating_sub(1)).saturating_mul(node).saturating_add(root.into());
+    // The root may be the leaf.
+    let leaf = if tree.is_none_or(|tree| tree.level == 0) { 0 } else { node };
     let blocks =
         u64::from(layout.block_len).saturating_mul(if layout.segment_blocks <= 2 { 2 } else { 3 });
-    let len = [leaf, STEP_BYTES_MIN as u64, branches, blocks, table_len(layout)];
+    let len = [leaf, STEP_BYTES_MIN as u64, blocks, path_len(superblock)];
     let len = len.into_iter().fold(0, u64::saturating_add);
     // The last blocks of a segment may be too few for a node; and the first one has begun.
     let segment = layout.segment_len();
-    let used =
-        if segment < node.saturating_mul(2) { segment } else { segment.saturating_sub(node) };
+    let used = if holds_many_nodes(layout) { segment.saturating_sub(node) } else { segment };
     u32::try_from(len.div_ceil(used.max(1))).unwrap_or(u32::MAX).saturating_add(1)
 }
 
-/// Bytes of the nodes on the way to a leaf, about, and of the table.
+/// Bytes of the nodes on the way to a leaf, at most, and of the table: the root is as long as it
+/// is, the others are as long as they may be.
 pub(super) fn path_len(superblock: &Superblock) -> u64 {
     let Superblock { layout, tree, .. } = superblock;
     let (root, level) = tree.map_or((0, 0), |Tree { root, level }| (root.len, level));
     let between = u64::from(level.saturating_sub(1)).saturating_mul(layout.node_len_max().into());
     between.saturating_add(root.into()).saturating_add(table_len(layout))
+}
+
+/// Bytes of the leaves that so many bytes of entries need: they are two thirds full, about.
+const fn leaves_len(entries: u64) -> u64 {
+    entries.saturating_add(entries / 2)
 }
 
 fn table_len(layout: &Layout) -> u64 {

@@ -112,12 +112,20 @@ pub(super) struct Horizon {
     pub(super) open: [Option<u32>; 2],
 }
 
+impl Horizon {
+    fn is_open(&self, segment: u32) -> bool {
+        self.open.contains(&Some(segment))
+    }
+}
+
 /// The segments of a store.
 #[derive(Clone, Debug)]
 pub(crate) struct Segments {
     layout: Layout,
     table: Vec<Segment>,
     free: u32,
+    /// Those that are free when what was discarded is flushed.
+    discarded: Vec<u32>,
     /// Live bytes of all segments.
     live: u64,
     totals: Totals,
@@ -127,7 +135,8 @@ impl Segments {
     /// All free.
     pub(crate) fn new(layout: Layout) -> Self {
         let table = vec![Segment::FREE; layout.segment_count as usize];
-        Self { layout, table, free: layout.segment_count, live: 0, totals: Totals::default() }
+        let (free, totals) = (layout.segment_count, Totals::default());
+        Self { layout, table, free, discarded: Vec::new(), live: 0, totals }
     }
 
     /// As a checkpoint left them: replay finds those that frames from its tail start on opened. What
@@ -146,7 +155,8 @@ impl Segments {
         let free = u32::try_from(free).unwrap_or(0);
         let live = table.rows.iter().fold(0, |sum: u64, (_, live)| sum.saturating_add(*live));
         let rows = table.rows.iter().map(row).collect();
-        Self { layout, table: rows, free, live, totals: table.totals }
+        let (discarded, totals) = (Vec::new(), table.totals);
+        Self { layout, table: rows, free, discarded, live, totals }
     }
 
     /// The table of a checkpoint whose tail starts in a segment of this generation. Counted are the
@@ -207,17 +217,16 @@ impl Segments {
 
     /// The free segments, from the lowest number up.
     pub(super) fn free_segments(&self) -> impl DoubleEndedIterator<Item = u32> {
-        let numbered = (0..self.layout.segment_count).zip(&self.table);
-        numbered.filter(|(_, segment)| segment.state == State::Free).map(|(number, _)| number)
+        let free = |(_, segment): &(u32, &Segment)| segment.state == State::Free;
+        self.numbered().filter(free).map(|(number, _)| number)
     }
 
     /// Segments in which the writer may have gone on, from the lowest number up.
     pub(super) fn usable_segments(&self) -> impl Iterator<Item = u32> {
-        let numbered = (0..self.layout.segment_count).zip(&self.table);
-        let usable = |segment: &Segment| {
+        let usable = |(_, segment): &(u32, &Segment)| {
             matches!(segment.state, State::Free | State::Discarded) || segment.is_dead()
         };
-        numbered.filter(move |(_, segment)| usable(segment)).map(|(number, _)| number)
+        self.numbered().filter(usable).map(|(number, _)| number)
     }
 
     /// The chain goes on from this point.
@@ -286,27 +295,28 @@ impl Segments {
     /// Frees the segments that nothing can ask for any more, and tells which they are. If they are
     /// to be discarded, they are free only when that is durable.
     pub(super) fn release(&mut self, horizon: &Horizon, discard: bool) -> Vec<u32> {
-        let mut released = Vec::new();
-        for (number, segment) in (0..self.layout.segment_count).zip(&mut self.table) {
-            if !horizon.open.contains(&Some(number)) && segment.is_spent(horizon) {
-                released.push(number);
-                *segment = Segment::FREE;
-                if discard {
-                    segment.state = State::Discarded;
-                }
+        let released: Vec<u32> = self.spent(horizon).collect();
+        let state = if discard { State::Discarded } else { State::Free };
+        for segment in &released {
+            if let Some(segment) = self.get_mut(*segment) {
+                *segment = Segment { state, ..Segment::FREE };
             }
         }
-        if !discard {
+        if discard {
+            self.discarded.extend(&released);
+        } else {
             self.free = self.free.saturating_add(u32::try_from(released.len()).unwrap_or(u32::MAX));
         }
         released
     }
 
-    pub(super) fn any_spent(&self, horizon: &Horizon) -> bool {
-        let numbered = (0..self.layout.segment_count).zip(&self.table);
-        numbered.into_iter().any(|(number, segment)| {
-            !horizon.open.contains(&Some(number)) && segment.is_spent(horizon)
-        })
+    /// The segments that nothing can ask for any more.
+    pub(super) fn spent(&self, horizon: &Horizon) -> impl Iterator<Item = u32> {
+        let spent = |(_, segment): &(u32, &Segment)| segment.is_spent(horizon);
+        self.numbered()
+            .filter(spent)
+            .map(|(number, _)| number)
+            .filter(|number| !horizon.is_open(*number))
     }
 
     /// The segment of which least is live, at most `most` bytes, of those of a kind that can be freed.
@@ -316,13 +326,12 @@ impl Segments {
         (kind, most): (Kind, u64),
         passed: &[u32],
     ) -> Option<u32> {
-        let numbered = (0..self.layout.segment_count).zip(&self.table);
-        let victims = numbered.filter(|(number, segment)| {
+        let victims = self.numbered().filter(|(number, segment)| {
             (1..=most).contains(&segment.live)
                 && (segment.state == State::Nodes) == (kind == Kind::Nodes)
                 && segment.is_behind(horizon)
                 && !segment.stuck
-                && !horizon.open.contains(&Some(*number))
+                && !horizon.is_open(*number)
                 && !passed.contains(number)
         });
         victims.min_by_key(|(_, segment)| segment.live).map(|(number, _)| number)
@@ -342,8 +351,8 @@ impl Segments {
 
     /// Everything written and discarded so far is durable.
     pub(super) fn flushed(&mut self) {
-        for segment in &mut self.table {
-            if segment.state == State::Discarded {
+        for segment in core::mem::take(&mut self.discarded) {
+            if let Some(segment) = self.get_mut(segment) {
                 segment.state = State::Free;
                 self.free = self.free.saturating_add(1);
             }
@@ -427,6 +436,10 @@ impl Segments {
         self.live = self.live.saturating_sub(u64::from(len));
     }
 
+    fn numbered(&self) -> impl DoubleEndedIterator<Item = (u32, &Segment)> {
+        (0..self.layout.segment_count).zip(&self.table)
+    }
+
     fn get(&self, segment: u32) -> Option<&Segment> {
         self.table.get(segment as usize)
     }
@@ -436,7 +449,7 @@ impl Segments {
     }
 
     fn set(&mut self, segment: u32, state: State) {
-        if let Some(segment) = self.table.get_mut(segment as usize) {
+        if let Some(segment) = self.get_mut(segment) {
             let was_free = segment.state == State::Free;
             segment.state = state;
             self.free -= u32::from(was_free);

@@ -5,9 +5,9 @@ use crate::index::{Entry, Index, Stored};
 use crate::log::{By, Change, Segments, What};
 use crate::planted::{Bug, planted};
 
-/// Does what the change says, and counts it as of `frame`, unless it is counted already. Live writes and replay
-/// both come here, so that what is recovered is what was there. It looks nothing up in the tree:
-/// the change names what it replaces.
+/// Does what the change says, and counts it as of `frame`, unless it is counted already. Live
+/// writes and replay both come here, so that what is recovered is what was there. It looks nothing
+/// up in the tree: the change names what it replaces.
 pub(super) fn apply(
     index: &mut Index,
     mut counts: Option<&mut Segments>,

@@ -1,9 +1,8 @@
 //! Checkpoints: the delta goes into the tree, a step at a time, paid for by writes.
 //!
 //! A *round* begins when the delta is frozen and ends when all of it is in the tree; then the tail
-//! starts where it was frozen. Steps are taken by writing calls, before their own commits but when
-//! these are sure to be admitted: a call that is refused writes nothing, and if a step fails, the
-//! call has changed nothing.
+//! starts where it was frozen. Steps are taken by writing calls, before their own commits: whatever a
+//! call has done for others, if it is refused or a step fails, it has changed no value.
 //!
 //! Invariants:
 //! - A delta is frozen between commits, and all of it is durable.
@@ -23,15 +22,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Leaves that one change pays for while a round lasts: so a round of changes that each dirty a
-/// leaf is over when half as many new ones have come.
+/// leaf is over when an eighth as many new ones have come.
 const LEAVES_A_CHANGE: u64 = 8;
-
-/// Leaves of a step that is made smaller since there is no room for a whole one, at least.
-const NODES_A_STEP_MIN: usize = 16;
 
 /// The same when the delta is full again: a removal of a large dictionary has left more work than
 /// changes.
 const LEAVES_A_CHANGE_WHEN_FULL: u64 = 32;
+
+/// Nodes beside which the table and the nodes above them do not weigh, though each step writes them.
+const NODES_A_STEP_MIN: usize = 16;
 
 impl<D: BlockDevice> Store<D> {
     /// Takes the steps that so many changes pay for, with what earlier ones have paid and was too
@@ -45,17 +44,16 @@ impl<D: BlockDevice> Store<D> {
         let step_leaves = self.limits.step_nodes as u64;
         self.pay(changes);
         loop {
-            let (frozen, paid) = {
+            let frozen = {
                 let mut index = self.index.lock();
                 if index.frozen().is_none() && self.limits.is_full(&index) {
                     index.freeze(*log.point(), Vec::new());
                 }
-                (index.frozen().cloned(), index.credit)
+                index.frozen().filter(|_| index.credit >= step_leaves).cloned()
             };
-            let Some(frozen) = frozen.filter(|_| paid >= step_leaves) else { return Ok(()) };
-            // Small steps write the nodes above and the table again too often.
-            let least = self.layout.node_len_max() as usize * NODES_A_STEP_MIN;
-            match self.step_that_fits(log, &frozen, (self.step_bytes(), least), keep) {
+            let Some(frozen) = frozen else { return Ok(()) };
+            let sizes = (self.step_bytes(), self.step_bytes_min());
+            match self.step_that_fits(log, &frozen, sizes, keep) {
                 Ok(leaves) => {
                     let mut index = self.index.lock();
                     index.credit = index.credit.saturating_sub((leaves as u64).max(step_leaves));
@@ -89,6 +87,11 @@ impl<D: BlockDevice> Store<D> {
         self.limits.step_nodes.saturating_mul(self.layout.node_len_max() as usize)
     }
 
+    /// Bytes of nodes of a step that is made smaller since there is no room for a whole one, at least.
+    pub(super) fn step_bytes_min(&self) -> usize {
+        NODES_A_STEP_MIN.saturating_mul(self.layout.node_len_max() as usize)
+    }
+
     /// Merges a range of keys, of about so many bytes, and makes that durable. Tells how many leaves
     /// it has read. It leaves `keep` segments, the named ones included.
     pub(super) fn step(
@@ -119,7 +122,9 @@ impl<D: BlockDevice> Store<D> {
         let work = Work { delta: &Delta::default(), start: &[], moved: keys };
         let merged = self.merge(log, work, usize::MAX, keep)?;
         let tree = merged.tree;
-        self.make_durable(log, merged, Progress::Same, |index, old| index.replant(tree, old))
+        let merged_to = self.index.lock().frozen().map(|frozen| frozen.merged_to.clone());
+        let progress = Progress::Same(merged_to.unwrap_or_default());
+        self.make_durable(log, merged, progress, |index, old| index.replant(tree, old))
     }
 
     fn merge(&self, log: &Log, work: Work<'_>, bytes: usize, keep: u32) -> Result<Merged, Error> {

@@ -1,10 +1,11 @@
 //! Looking at the index: no lock is held while the device is read.
 //!
-//! A look runs on what is in memory. If it needs a node that is not, the lock is let go, the node is
-//! read and kept for this call, and the look starts again: what it tells in the end is of one
-//! moment. A look that passes many keys that have no value any more does so leaf by leaf, and goes on
-//! behind them if nothing has changed meanwhile. A *walk* over many keys takes one chunk after the other. If anything has changed since
-//! its first one, it starts again; after a few times it keeps writers out.
+//! A look runs on what is in memory. If it needs a node that is not, the lock is let go, the node
+//! is read and kept for this call, and the look starts again: what it tells in the end is of one
+//! moment. A look that passes many keys that have no value any more does so leaf by leaf, and goes
+//! on behind them if nothing has changed meanwhile. A *walk* over many keys takes one chunk after
+//! the other. If anything has changed since its first one, it starts again; after a few times it
+//! keeps writers out.
 //!
 //! Meanwhile a writer may move what a look has named and use its place again. What is read is proven,
 //! so that shows; then the look is repeated. It is damage if it is named again and fails again.

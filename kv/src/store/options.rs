@@ -182,7 +182,8 @@ impl OpenOptions {
     }
 
     /// A checkpoint begins when the log behind the last one has 8/9 as many bytes: so about this
-    /// much is read when the store is opened. By default 8 MiB; never more than a quarter of the device.
+    /// much is read when the store is opened. By default 8 MiB; never more than a quarter of the
+    /// device.
     #[must_use]
     pub const fn tail_bytes(mut self, bytes: u64) -> Self {
         self.limits.tail_bytes = bytes;

@@ -76,7 +76,7 @@ pub(super) fn recover<D: BlockDevice>(
     // wherever they follow each other.
     let epoch = mix(options.seed, end.number ^ end.epoch.rotate_left(32));
     let epoch = if planted(Bug::EpochNotRandom) { end.epoch.wrapping_add(1) } else { epoch };
-    let log = Log::new(&found, end, (segments, open, merged_to), epoch, remains);
+    let log = Log::new(&found, end, (segments, open), epoch, remains);
     Ok(Recovered { log, index, cut })
 }
 

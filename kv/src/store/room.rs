@@ -1,8 +1,8 @@
 //! Room for a commit that does not fit: what nothing needs any more is found and freed.
 //!
-//! Invariant: looking for room ends. Work is done in passes, each of which looks at every segment at
-//! most once; a pass that leaves no more free segments than there were is the last one, until
-//! something becomes dead.
+//! Invariant: looking for room ends. Work is done in passes, each of a bounded number of batches; a
+//! pass that leaves no more free segments than there were is the last one, until something becomes
+//! dead.
 
 use super::Store;
 use crate::device::BlockDevice;
@@ -10,6 +10,9 @@ use crate::error::Error;
 use crate::index::Frozen;
 use crate::log::{Log, NAMED, Pending, Purpose, STEP_BYTES_MIN, kept_by_steps};
 use alloc::vec::Vec;
+
+/// Batches of a pass for each segment: one may be left and come to again.
+const BATCHES_A_SEGMENT: u32 = 16;
 
 /// Looking for room.
 struct Pass {
@@ -64,8 +67,7 @@ impl<D: BlockDevice> Store<D> {
             log.settle_discards(&self.disk)?;
             return Ok(true);
         }
-        let segment = self.layout.segment_len();
-        let (little, most) = (segment / 2, segment / 16 * 15);
+        let (little, most) = (self.layout.segment_len() / 2, self.most_live());
         if log.waits_to_clean() {
             log.repeat(&self.disk)?;
             return Ok(true);
@@ -94,7 +96,7 @@ impl<D: BlockDevice> Store<D> {
     }
 
     fn clean_in_pass(&self, log: &mut Log, pass: &mut Pass, most: u64) -> Result<bool, Error> {
-        if pass.batches >= self.layout.segment_count.saturating_mul(16) {
+        if pass.batches >= self.layout.segment_count.saturating_mul(BATCHES_A_SEGMENT) {
             return Ok(false);
         }
         pass.batches += 1;
@@ -119,7 +121,8 @@ impl<D: BlockDevice> Store<D> {
         }
     }
 
-    /// A step of so many bytes, or as many as there is room for, down to about the second number.
+    /// A step of so many bytes, or half as many and so on until there is room, down to about the second
+    /// number. As [`step`](Self::step) otherwise.
     pub(super) fn step_that_fits(
         &self,
         log: &mut Log,

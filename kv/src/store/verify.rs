@@ -24,9 +24,10 @@ const FINDINGS_MAX: usize = 1000;
 impl<D: BlockDevice> Store<D> {
     /// Reads everything that the store names and proves it: superblocks, the table, the tail, every
     /// node (its check, place, level, and the order of its keys and separators), every record that
-    /// holds a value, what the index says of it (but for the time of one that has its frame's), that no key is both a value and a dictionary, and every count. Tells all that
-    /// is wrong, up to 1,000 findings; nothing, if all is well. What is below a node whose keys are out
-    /// of order is not looked at. Writers wait.
+    /// holds a value, what the index says of it (but for the time of one that has its frame's),
+    /// that no key is both a value and a dictionary, and every count. Tells all that is wrong, up
+    /// to 1,000 findings; nothing, if all is well. What is below a node whose keys are out of order
+    /// is not looked at. Writers wait.
     ///
     /// The time grows with what the store holds; memory does not.
     ///
@@ -56,8 +57,8 @@ impl<D: BlockDevice> Store<D> {
         Ok(findings)
     }
 
-    /// The table and the root of a state are whole, and replay from its tail start ends where this mount
-    /// is.
+    /// The table and the root of a state are whole, and replay from its tail start ends where this
+    /// mount is.
     fn verify_tail(
         &self,
         log: &Log,

@@ -38,12 +38,16 @@ impl<D: BlockDevice> Store<D> {
         purpose: Purpose,
     ) -> Result<(), Error> {
         log.complete_slots(&self.disk)?;
-        let moves = log.moves;
-        let (opened, keep) = self.admit(log, operations, purpose)?;
+        let begun = log.point().number;
+        let (opened, mut keep) = self.admit(log, operations, purpose)?;
+        let admitted = (log.point().number, log.superblock().checkpoint);
         self.maintain(log, operations.len(), opened.saturating_add(keep))?;
-        // What was done for others can have filled the segment that had room for this.
-        let (_, keep) = self.admit(log, operations, purpose)?;
-        if log.moves != moves && !planted(Bug::ReplacedStale) {
+        if (log.point().number, log.superblock().checkpoint) != admitted {
+            // What was done for others can have filled the segment that had room for this.
+            (_, keep) = self.admit(log, operations, purpose)?;
+        }
+        // The cleaner has committed moves.
+        if log.point().number != begun && !planted(Bug::ReplacedStale) {
             self.look_again(operations)?;
         }
         let (changes, len) = log.append(&self.disk, self.clock.now(), operations, keep)?;

@@ -21,9 +21,6 @@ use alloc::vec::Vec;
 /// move.
 const SEGMENTS_A_BATCH: u64 = 8;
 
-/// Nodes in a batch, at least, if there is room for them.
-const NODES_A_BATCH_MIN: u64 = 16;
-
 /// One of so many segments is free beyond what is kept, if cleaning can do it.
 const AHEAD: u32 = 16;
 
@@ -32,6 +29,8 @@ struct Victims {
     kind: Kind,
     /// The most that may be live in one.
     most: u64,
+    /// The next block of one that was begun before.
+    resumed: Option<Place>,
     /// Those that have been looked through.
     passed: Vec<u32>,
     /// Those of them in which everything was found that counts as live.
@@ -63,6 +62,16 @@ impl Victims {
             self.freed += 1;
         } else {
             self.hopeless.push(place.segment);
+        }
+    }
+
+    /// If all is `done` that could be, what is left in the victims stays for now; if not, nothing has
+    /// come of looking.
+    fn end(self, log: &mut Log, done: bool) {
+        if done {
+            self.hopeless.into_iter().for_each(|segment| log.segments.give_up(segment));
+        } else {
+            *log.cleaning_mut(self.kind) = self.resumed;
         }
     }
 }
@@ -100,23 +109,27 @@ impl<D: BlockDevice> Store<D> {
         }
         log.release(&self.disk);
         if log.debt >= self.layout.segment_len() {
-            let most = self.layout.segment_len() / 16 * 15;
-            let freed = self.clean(log, most, keep)?.max(self.layout.segment_len());
+            let freed = self.clean(log, self.most_live(), keep)?.max(self.layout.segment_len());
             log.debt = log.debt.saturating_sub(freed);
         }
         Ok(())
     }
 
-    /// Bytes of a batch: enough of them that the nodes above those that are moved do not weigh.
-    pub(super) fn batch_bytes(&self) -> u64 {
-        let few = u64::from(self.layout.node_len_max()).saturating_mul(NODES_A_BATCH_MIN);
-        few.max(self.step_bytes() as u64)
+    /// Live bytes of a segment that is worth cleaning, at most.
+    pub(super) fn most_live(&self) -> u64 {
+        self.layout.segment_len() / 16 * 15
     }
 
-    fn victims(&self, kind: Kind, most: u64) -> Victims {
+    /// Bytes of a batch.
+    pub(super) fn batch_bytes(&self) -> u64 {
+        self.step_bytes().max(self.step_bytes_min()) as u64
+    }
+
+    fn victims(&self, log: &mut Log, kind: Kind, most: u64) -> Victims {
+        let resumed = *log.cleaning_mut(kind);
         let limit = SEGMENTS_A_BATCH * self.batch_bytes() / self.layout.segment_len();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).max(1);
-        Victims { kind, most, passed: Vec::new(), freed: 0, hopeless: Vec::new(), limit }
+        Victims { kind, most, resumed, passed: Vec::new(), freed: 0, hopeless: Vec::new(), limit }
     }
 
     /// Bytes that are freed by moving `len` bytes out of the victims.
@@ -127,6 +140,18 @@ impl<D: BlockDevice> Store<D> {
     }
 }
 
-const fn is_no_space<T>(told: &Result<T, Error>) -> bool {
-    matches!(told, Err(Error::NoSpace { .. }))
+/// Does the largest batch that there is room for, of `room` bytes at most and `least` at least.
+/// Tells how many bytes that frees.
+fn largest_batch(
+    mut room: u64,
+    least: u64,
+    mut batch: impl FnMut(u64) -> Result<u64, Error>,
+) -> Result<u64, Error> {
+    while room >= least {
+        match batch(room) {
+            Err(Error::NoSpace { .. }) => room /= 2,
+            told => return told,
+        }
+    }
+    Ok(0)
 }

@@ -2,7 +2,7 @@
 //! checkpoint that merges nothing.
 
 use super::super::Store;
-use super::is_no_space;
+use super::largest_batch;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::log::{Content, Contents, Kind, Log};
@@ -12,16 +12,11 @@ impl<D: BlockDevice> Store<D> {
     /// As `clean`.
     pub(super) fn clean_nodes(&self, log: &mut Log, most: u64, keep: u32) -> Result<u64, Error> {
         let segment = self.layout.segment_len();
-        let mut room = u64::from(log.spare(keep)).saturating_mul(segment).min(self.batch_bytes());
-        room = room.saturating_sub(log.path_len());
-        while room >= u64::from(self.layout.node_len_max()) {
-            let told = self.clean_some_nodes(log, most, (room, keep));
-            if !is_no_space(&told) {
-                return told;
-            }
-            room /= 2;
-        }
-        Ok(0)
+        let room = u64::from(log.spare(keep)).saturating_mul(segment).min(self.batch_bytes());
+        let room = room.saturating_sub(log.path_len());
+        largest_batch(room, u64::from(self.layout.node_len_max()), |room| {
+            self.clean_some_nodes(log, most, (room, keep))
+        })
     }
 
     fn clean_some_nodes(
@@ -30,10 +25,9 @@ impl<D: BlockDevice> Store<D> {
         most: u64,
         (room, keep): (u64, u32),
     ) -> Result<u64, Error> {
-        let resumed = *log.cleaning_mut(Kind::Nodes);
         let superblock = *log.superblock();
         let mut contents = Contents::new(&self.disk, &superblock);
-        let mut victims = self.victims(Kind::Nodes, most);
+        let mut victims = self.victims(log, Kind::Nodes, most);
         let (mut keys, mut len, mut before) = (Vec::new(), 0u64, 0);
         while len < room
             && let Some(place) = victims.next(log)
@@ -58,12 +52,7 @@ impl<D: BlockDevice> Store<D> {
         } else {
             self.move_nodes(log, &keys, keep).map(|()| gain)
         };
-        match moved {
-            Ok(gain) if gain > 0 => {
-                victims.hopeless.into_iter().for_each(|segment| log.segments.give_up(segment));
-            }
-            _ => *log.cleaning_mut(Kind::Nodes) = resumed,
-        }
+        victims.end(log, matches!(moved, Ok(gain) if gain > 0));
         moved
     }
 }

@@ -5,7 +5,7 @@
 //! nobody else can write, so that nothing that was removed or replaced comes back.
 
 use super::super::Store;
-use super::{Victims, is_no_space};
+use super::{Victims, largest_batch};
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
@@ -41,16 +41,10 @@ struct Batch {
 impl<D: BlockDevice> Store<D> {
     /// As `clean`.
     pub(super) fn clean_records(&self, log: &mut Log, most: u64, keep: u32) -> Result<u64, Error> {
-        let mut room = self.survivors_room(log, keep);
-        while room >= BYTES_MIN {
-            let told = self.clean_some_records(log, most, (room, keep));
-            if !is_no_space(&told) {
-                return told;
-            }
-            // The moves have taken what was left.
-            room /= 2;
-        }
-        Ok(0)
+        // The moves may take what is left: then it is less.
+        largest_batch(self.survivors_room(log, keep), BYTES_MIN, |room| {
+            self.clean_some_records(log, most, (room, keep))
+        })
     }
 
     fn clean_some_records(
@@ -59,8 +53,7 @@ impl<D: BlockDevice> Store<D> {
         most: u64,
         (room, keep): (u64, u32),
     ) -> Result<u64, Error> {
-        let resumed = *log.cleaning_mut(Kind::Records);
-        let mut victims = self.victims(Kind::Records, most);
+        let mut victims = self.victims(log, Kind::Records, most);
         let mut batch = self.gather(log, &mut victims, room)?;
         batch.survivors.sort_by(|one, other| one.key.cmp(&other.key));
         let gain = self.gain(log, &victims, batch.len);
@@ -70,11 +63,7 @@ impl<D: BlockDevice> Store<D> {
             self.move_records(log, &batch.survivors, (victims.freed, keep)).map(|()| gain)
         };
         // Where nothing was found there is nothing to move.
-        if batch.survivors.is_empty() || matches!(moved, Ok(gain) if gain > 0) {
-            victims.hopeless.into_iter().for_each(|segment| log.segments.give_up(segment));
-        } else {
-            *log.cleaning_mut(Kind::Records) = resumed;
-        }
+        victims.end(log, batch.survivors.is_empty() || matches!(moved, Ok(gain) if gain > 0));
         moved
     }
 
@@ -155,7 +144,6 @@ impl<D: BlockDevice> Store<D> {
         }
         let (changes, len) = log.append(&self.disk, Timestamp::default(), &moves, keep)?;
         self.apply(log, changes, len);
-        log.moves = log.moves.wrapping_add(1);
         Ok(())
     }
 
