@@ -37,8 +37,8 @@ CRASH := $(CRASH_PLANTED) --planted '$(PLANTED)'
 endif
 # What `make test` explores, and what it must have seen at least; and where each planted bug must be
 # found. With three losses of power in a row a workload takes ten times as long.
-SHARE := --seed 1 --workloads 320
-FLOORS := --least-states 500000 --least-depth2 300000
+SHARE := --seed 1 --workloads 240
+FLOORS := --least-states 800000 --least-depth2 600000
 DEEP_SHARE := --seed 1001 --workloads 12 --depth 3
 
 # For `make run`: the machine (q35 or microvm), the disk, and more words for the guest.

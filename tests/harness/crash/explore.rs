@@ -18,6 +18,10 @@ use xxhash_rust::xxh3::xxh3_128;
 /// many of those that were written before.
 const ROTTEN: [usize; 2] = [4, 2];
 
+/// Events of a second life at which power fails again, about: in some lives a full store makes room,
+/// with hundreds of events, and without a limit a few of those would take all the time there is.
+const EVENTS_AGAIN: usize = 16;
+
 /// How far the explorer goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -121,11 +125,16 @@ impl Explorer<'_> {
         let lapses = lived.map_err(|failure| self.found(failure))?;
         let mut medium = Medium::new(disk.bytes.clone());
         let mut written = Written::default();
+        let events = lapses.iter().map(|lapse| lapse.events.len()).sum::<usize>();
+        let one_in = if depth > 1 { events.div_ceil(EVENTS_AGAIN) } else { 1 };
         for (number, lapse) in lapses.iter().enumerate() {
             let life = Life { steps: steps[..=number].to_vec(), cut: None };
             *self.script.lives.last_mut().expect("pushed above") = life;
             for (event, happened) in lapse.events.iter().zip(1..) {
                 medium.happen(event);
+                if one_in > 1 && !self.tears.random.one_in(one_in) {
+                    continue;
+                }
                 self.tears.note(self.script.lives[..depth - 1].iter().flat_map(fates_of));
                 let fates = survivors(medium.pending.len(), effort, &mut self.tears);
                 self.crash(&medium, lapse.known(happened), happened, fates)?;
