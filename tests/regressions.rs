@@ -4,8 +4,8 @@
 
 use nerite_tests::crash::replay;
 
-/// Runs a line that the explorer has printed. Where the store does more now before it writes a frame, the
-/// cut is that many events later.
+/// Runs a line that the explorer has printed. Where the store does more now before it writes a
+/// frame, the cut is that many events later.
 #[track_caller]
 fn survives(line: &str) {
     let script = line.parse().unwrap_or_else(|error| panic!("{error}"));
@@ -88,8 +88,8 @@ fn what_destroys_remains_is_not_what_they_lacked() {
     );
 }
 
-/// A copy of the superblock could not be read, once. The store was opened by the state in the other slot,
-/// and took its own newest one for that of another writer.
+/// A copy of the superblock could not be read, once. The store was opened by the state in the other
+/// slot, and took its own newest one for that of another writer.
 #[test]
 fn a_copy_that_can_not_be_read_once_is_not_taken_for_stolen() {
     survives(

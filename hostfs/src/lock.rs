@@ -24,8 +24,9 @@
 //!
 //! The kernel drops these locks with the last descriptor, however the process ends: there is no
 //! lock file that could be left behind. A process that another thread is starting has a descriptor
-//! too, until it runs its program: so they are given back besides when a device is dropped. They guard nothing on network file systems that don't pass
-//! locks on, and nothing against a QEMU that was told `locking=off`.
+//! too, until it runs its program: so they are given back besides when a device is dropped. They
+//! guard nothing on network file systems that don't pass locks on, and nothing against a QEMU that
+//! was told `locking=off`.
 
 use crate::error::OpenError;
 use nix::errno::Errno;

@@ -250,8 +250,8 @@ fn a_cut_that_was_closed_is_not_reported_again() {
     }
 }
 
-/// What must be read, be it once or for ever that it can't: superblocks have other copies, and what lies
-/// beyond the end need not be read.
+/// What must be read, be it once or for ever that it can't: superblocks have other copies, and what
+/// lies beyond the end need not be read.
 #[test]
 fn a_read_that_fails_while_opening_is_an_error_never_an_end() {
     const COUNT: u8 = 80;

@@ -25,8 +25,8 @@ fn open<D: BlockDevice>(device: D, seed: u64) -> Store<D> {
 /// The newest number that was set and acknowledged for each key.
 type Acknowledged = BTreeMap<usize, usize>;
 
-/// Sets keys until a flush fails, behind `flushes` others. Tells what was acknowledged, and the page that
-/// was written, if it was a flip.
+/// Sets keys until a flush fails, behind `flushes` others. Tells what was acknowledged, and the
+/// page that was written, if it was a flip.
 fn write_until_a_flip_fails(
     disk: &SimDisk,
     (seed, flushes): (u64, u64),

@@ -69,7 +69,8 @@ fn opening_a_closed_store_reads_no_more_on_a_large_device_than_on_one_with_segme
     }
 }
 
-/// The frames of a group say nothing of the first one, which is lost: what follows them does, far from it.
+/// The frames of a group say nothing of the first one, which is lost: what follows them does, far
+/// from it.
 #[test]
 fn the_loss_of_the_first_frame_of_a_long_group_in_a_new_segment_shows() {
     let disk = new_disk(64 << 30);

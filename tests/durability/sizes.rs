@@ -40,7 +40,8 @@ fn what_a_disk_has_grown_by_is_not_used() {
     assert!(disk.crash(|_| Fate::New)[len..].iter().all(|&byte| byte == 0xEE));
 }
 
-/// Whether what the store says of its values is true: they are there, or it says that they can't be read.
+/// Whether what the store says of its values is true: they are there, or it says that they can't be
+/// read.
 fn is_true(answer: Result<Vec<u8>, Error>, number: usize) -> bool {
     match answer {
         Ok(found) => found == value(number),

@@ -60,8 +60,8 @@ fn closed() -> SimDisk {
     disk
 }
 
-/// Only what the tail has, and where its next frame may be, must be readable: there an end can't be told
-/// from a loss.
+/// Only what the tail has, and where its next frame may be, must be readable: there an end can't be
+/// told from a loss.
 #[test]
 fn a_block_that_nothing_needs_can_be_unreadable() {
     let disk = closed();

@@ -10,8 +10,8 @@
 //! as make [`LOOK_AHEAD`] bytes, the first [`GAP`] bytes. Damage must take every frame in that to hide
 //! what is behind it.
 //!
-//! Blocks that can't be read are passed, like damaged ones. (Where the next frame may go, replay has read
-//! before: there it is an error.)
+//! Blocks that can't be read are passed, like damaged ones. (Where the next frame may go, replay
+//! has read before: there it is an error.)
 //!
 //! Only the last flush group has nothing behind it: damage to it looks like a crash, which
 //! `docs/design.md` states as a limit.

@@ -104,8 +104,8 @@ fn next<D: BlockDevice>(
     Ok(None)
 }
 
-/// The epoch that the frame at `point` must have, if a mount has found that place without a whole frame and
-/// has said so in the superblock. Otherwise a state's epoch is that of the frame before.
+/// The epoch that the frame at `point` must have, if a mount has found that place without a whole
+/// frame and has said so in the superblock. Otherwise a state's epoch is that of the frame before.
 pub(super) fn demanded_epoch(superblock: &Superblock, point: &ChainPoint) -> Option<u64> {
     let is_there = point.number == superblock.must_reach.saturating_add(1);
     (is_there && point.epoch != superblock.epoch).then_some(superblock.epoch)

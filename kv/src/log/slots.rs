@@ -1,10 +1,11 @@
 //! What a crash has left of a flip goes before anything else is written.
 //!
-//! A crash can tear a flip so that one end of a state is left, and tear that of the next mount the other
-//! way round: where both hold the same bytes, the first state would be whole again, though the mount
-//! between found it absent. That is no harm as long as that mount has written nothing that the state
-//! does not know: then it is as if the first flip had reached the disk. So its first flip comes before
-//! all else, and changes nothing. And one good copy of a slot is not left to be the only one.
+//! A crash can tear a flip so that one end of a state is left, and tear that of the next mount the
+//! other way round: where both hold the same bytes, the first state would be whole again, though
+//! the mount between found it absent. That is no harm as long as that mount has written nothing
+//! that the state does not know: then it is as if the first flip had reached the disk. So its first
+//! flip comes before all else, and changes nothing. And one good copy of a slot is not left to be
+//! the only one.
 
 use super::append::Log;
 use super::disk::Disk;

@@ -218,10 +218,11 @@ impl Newest {
 ///
 /// What stood there before stays in force until the new store is durable. So a crash leaves the old
 /// store or the new one, nothing between: the new states count on from the old ones, and the first
-/// of them goes to the slot that is not in force. If the old store is of a time when the device was so
-/// small that slots had one copy, the second copies lie in its log: the first ones go first. If the
-/// pages of the old store are elsewhere, they and its log may lie where the new pages go: then the one
-/// page goes first that both have, the one at byte 0. (With one copy for each slot and other pages, a torn write there can leave neither.)
+/// of them goes to the slot that is not in force. If the old store is of a time when the device was
+/// so small that slots had one copy, the second copies lie in its log: the first ones go first. If
+/// the pages of the old store are elsewhere, they and its log may lie where the new pages go: then
+/// the one page goes first that both have, the one at byte 0. (With one copy for each slot and
+/// other pages, a torn write there can leave neither.)
 pub(crate) fn initialize<D: BlockDevice>(
     disk: &Disk<D>,
     superblock: &Superblock,

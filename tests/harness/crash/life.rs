@@ -52,7 +52,8 @@ impl Disk {
     }
 }
 
-/// Overwrites a few keys until every segment has been used, and some were used again. Tells what is left.
+/// Overwrites a few keys until every segment has been used, and some were used again. Tells what is
+/// left.
 fn wear(disk: &Arc<SimDisk>, shape: &Shape, seed: u64) -> Result<Contents, Error> {
     let store = Store::open(Arc::clone(disk), TestClock::new(0), shape.options(!seed))?;
     let mut random = Random::new(seed);

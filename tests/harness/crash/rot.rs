@@ -29,9 +29,9 @@ impl Rot<'_> {
         bytes
     }
 
-    /// What was acknowledged is there, but for the last group if the damage is to that, or the store says
-    /// that it is damaged, and where. In the superblock, damage to a slot that is not in force, or to a
-    /// copy that has a twin, is no loss. A key that can be read is right.
+    /// What was acknowledged is there, but for the last group if the damage is to that, or the
+    /// store says that it is damaged, and where. In the superblock, damage to a slot that is not in
+    /// force, or to a copy that has a twin, is no loss. A key that can be read is right.
     pub(super) fn judge(&self, expected: &Expected) -> Result<(), Failure> {
         let expected = expected.with_damage_at(self.offset);
         let disk = self.shape.disk(self.bytes());

@@ -1,10 +1,10 @@
 //! Watches that nothing acknowledged is written over.
 //!
-//! Invariant watched: a sector that a call wrote before it returned `Ok` holds acknowledged data, and
-//! so does one that recovery has adopted though its call never returned. Nobody writes to it again until
-//! it is released. A discard releases: whether that was right, the data tells. (So only disks that
-//! discard can be watched once segments are used again.) Slots of the superblock are exempt: they are
-//! the one thing that is written in place.
+//! Invariant watched: a sector that a call wrote before it returned `Ok` holds acknowledged data,
+//! and so does one that recovery has adopted though its call never returned. Nobody writes to it
+//! again until it is released. A discard releases: whether that was right, the data tells. (So only
+//! disks that discard can be watched once segments are used again.) Slots of the superblock are
+//! exempt: they are the one thing that is written in place.
 
 use super::sector::SECTOR;
 
