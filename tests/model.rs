@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use nerite::{CreateOptions, Error, Key, KvWrite, MemoryDevice, OpenOptions, Store};
-use nerite_tests::{Model, Random, TestClock, Value, Write, contents, differences};
+use nerite_tests::{KvBatch, Model, Random, TestClock, Value, Write, contents, differences};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ enum Op {
 
 impl Op {
     /// What the call answers, as text: values whole, errors with their keys.
-    fn run(&self, kv: &dyn KvWrite) -> Result<String, Error> {
+    fn run(&self, kv: &dyn KvBatch) -> Result<String, Error> {
         fn text<T: Debug>(answer: Result<T, Error>) -> Result<String, Error> {
             answer.map(|answer| format!("{answer:?}"))
         }
@@ -90,8 +90,19 @@ impl Generator {
         if self.random.one_in(10) { self.random.next() } else { self.size() as u64 }
     }
 
+    /// Few keys, so that the operations have to do with each other.
+    fn batch(&mut self) -> Vec<Write> {
+        let count = self.random.below(12);
+        let draw = |_| match self.random.below(3) {
+            0 => Write::Remove(self.key()),
+            _ => Write::Set(self.key(), self.value()),
+        };
+        (0..count).map(draw).collect()
+    }
+
     fn op(&mut self) -> Op {
-        match self.random.below(40) {
+        match self.random.below(43) {
+            40.. => Op::Write(Write::Batch(self.batch())),
             0..12 => Op::Write(Write::Set(self.key(), self.value())),
             12..15 => Op::Write(Write::SetPartial(self.key(), self.offset(), self.value())),
             15..17 => {

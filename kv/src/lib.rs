@@ -50,6 +50,7 @@ pub use error::{Corruption, Error, Fault, Part};
 pub use escape::Escaped;
 pub use key::{InvalidKey, Key};
 pub use memory::MemoryDevice;
+pub use store::batch::Batch;
 pub use store::scan::{Row, Scan};
 pub use store::{CreateOptions, Cut, Info, OpenOptions, Stat, Store};
 pub use traits::{Digest, Entry, Kind, KvRead, KvWrite};

@@ -16,7 +16,7 @@ pub use contents::{Contents, Untold, contents, differences, try_contents};
 pub use disk::{CountingDevice, Counts, Fate, Fault, SimDisk, Strike, Unflushed};
 pub use model::Model;
 pub use random::Random;
-pub use write::{Value, Write};
+pub use write::{KvBatch, Value, Write};
 
 /// The example of the repository's `README.md`, compiled with the doc tests.
 #[cfg(doctest)]

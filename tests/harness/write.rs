@@ -1,7 +1,7 @@
 //! The contract's writing calls as values, with a text form, so that a failure can be told in a
 //! line and run again.
 
-use nerite::{Error, Key, KvWrite, Timestamp};
+use nerite::{Batch, BlockDevice, Error, Key, KvWrite, Store, Timestamp};
 use std::fmt;
 use std::str::FromStr;
 
@@ -46,6 +46,31 @@ pub enum Write {
     Remove(Key),
     /// `rename` of the first to the second.
     Rename(Key, Key),
+    /// These, which are `set` or `remove`, all or none.
+    Batch(Vec<Write>),
+}
+
+/// What takes batches besides single calls.
+pub trait KvBatch: KvWrite {
+    /// Does these writes, which are `set` or `remove`, all or none.
+    ///
+    /// # Errors
+    /// Those of the first one that fails.
+    fn write_all(&self, writes: &[Write]) -> Result<(), Error>;
+}
+
+impl<D: BlockDevice> KvBatch for Store<D> {
+    fn write_all(&self, writes: &[Write]) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        for write in writes {
+            match write {
+                Write::Set(key, value) => batch.set(key, &value.bytes()),
+                Write::Remove(key) => batch.remove(key),
+                other => panic!("{other} in a batch"),
+            }
+        }
+        self.write(&batch)
+    }
 }
 
 impl Write {
@@ -53,19 +78,21 @@ impl Write {
     ///
     /// # Errors
     /// Those of the call.
-    pub fn run<K: KvWrite + ?Sized>(&self, kv: &K) -> Result<(), Error> {
+    pub fn run<K: KvBatch + ?Sized>(&self, kv: &K) -> Result<(), Error> {
         match self {
             Self::Set(key, value) => kv.set(key, &value.bytes()),
             Self::SetPartial(key, offset, value) => kv.set_partial(key, *offset, &value.bytes()),
             Self::Allocate(key, size, time) => kv.allocate(key, *size, time.map(Timestamp)),
             Self::Remove(key) => kv.remove(key),
             Self::Rename(source, dest) => kv.rename(source, dest),
+            Self::Batch(writes) => kv.write_all(writes),
         }
     }
 
-    /// The value that it writes, if it is given one.
-    pub const fn value_mut(&mut self) -> Option<&mut Value> {
+    /// The value that it writes, if it is given one; of a batch the first one.
+    pub fn value_mut(&mut self) -> Option<&mut Value> {
         match self {
+            Self::Batch(writes) => writes.iter_mut().find_map(Self::value_mut),
             Self::Set(_, value) | Self::SetPartial(_, _, value) => Some(value),
             Self::Allocate(..) | Self::Remove(_) | Self::Rename(..) => None,
         }
@@ -125,6 +152,13 @@ impl fmt::Display for Write {
             }
             Self::Remove(key) => write!(f, "rm {}", Path(key)),
             Self::Rename(source, dest) => write!(f, "mv {} {}", Path(source), Path(dest)),
+            Self::Batch(writes) => {
+                f.write_str("batch")?;
+                for (number, write) in writes.iter().enumerate() {
+                    write!(f, "{} {write}", if number == 0 { "" } else { " +" })?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -140,6 +174,15 @@ impl fmt::Display for NoWrite {
 }
 
 impl std::error::Error for NoWrite {}
+
+fn parse_batch(text: &str) -> Option<Write> {
+    let parts = text.split('+').map(str::trim).filter(|part| !part.is_empty());
+    let writes = parts.map(|part| {
+        let write = part.parse().ok()?;
+        matches!(write, Write::Set(..) | Write::Remove(_)).then_some(write)
+    });
+    writes.collect::<Option<_>>().map(Write::Batch)
+}
 
 impl FromStr for Write {
     type Err = NoWrite;
@@ -165,6 +208,9 @@ impl FromStr for Write {
             ["mv", source, dest] => parse_path(source)
                 .zip(parse_path(dest))
                 .map(|(source, dest)| Self::Rename(source, dest)),
+            ["batch", ..] => {
+                parse_batch(text.trim_start().strip_prefix("batch").unwrap_or_default())
+            }
             _ => None,
         };
         write.ok_or_else(|| NoWrite(text.to_owned()))
@@ -205,12 +251,16 @@ mod tests {
             Write::Allocate(key(b"a"), 9, Some(3)),
             Write::Remove(Key::ROOT),
             Write::Rename(key(b"a"), key(b"a-")),
+            Write::Batch(vec![]),
+            Write::Batch(vec![Write::Set(key(b"a"), value), Write::Remove(key(b"a+b"))]),
         ];
         for write in writes {
             assert_eq!(write.to_string().parse(), Ok(write));
         }
         assert_eq!(Write::Set(key(b" /;"), value).to_string(), "set /%20/%3b 600t7");
-        for text in ["", "set", "set /a", "set /a x", "set /%zz 1t1", "rm /a /b", "mv /a"] {
+        for text in
+            ["", "set", "set /a", "set /a x", "set /%zz 1t1", "rm /a /b", "mv /a", "batch mv /a /b"]
+        {
             assert!(text.parse::<Write>().is_err(), "{text}");
         }
     }

@@ -6,6 +6,7 @@
 //! reader sees is durable.
 
 mod apply;
+pub mod batch;
 mod checkpoint;
 mod clean;
 mod create;

@@ -136,7 +136,7 @@ impl Workload {
         } else {
             let write = self.write(removes, renames, parts);
             // The first commit of a mount is not like others, and a group not like one frame.
-            if matches!(write, Write::Rename(..)) && self.random.one_in(3) {
+            if matches!(write, Write::Rename(..) | Write::Batch(_)) && self.random.one_in(3) {
                 steps.push(Step::Open);
             }
             self.call(write, steps);
@@ -161,7 +161,23 @@ impl Workload {
         steps.push(Step::Write(write));
     }
 
+    /// A call, or now and then several in a batch.
     fn write(&mut self, removes: usize, renames: usize, parts: usize) -> Write {
+        if !self.random.one_in(10) {
+            return self.single(removes, renames, parts);
+        }
+        let count = 1 + self.random.below(6);
+        let draw = |_| {
+            if self.random.one_in(3) {
+                Write::Remove(self.held())
+            } else {
+                Write::Set(self.key(), self.value())
+            }
+        };
+        Write::Batch((0..count).map(draw).collect())
+    }
+
+    fn single(&mut self, removes: usize, renames: usize, parts: usize) -> Write {
         let roll = self.random.below(100);
         if roll < removes {
             Write::Remove(self.held())
@@ -269,7 +285,7 @@ mod tests {
 
     #[test]
     fn all_shapes_and_all_kinds_of_steps_are_drawn() {
-        let (mut shapes, mut kinds) = (Vec::new(), [0; 8]);
+        let (mut shapes, mut kinds) = (Vec::new(), [0; 9]);
         for seed in 0..200 {
             let mut workload = Workload::new(seed);
             shapes.push((workload.shape.kib, workload.shape.block));
@@ -283,6 +299,7 @@ mod tests {
                     Step::Write(Write::Allocate(..)) => 5,
                     Step::Write(Write::Remove(_)) => 6,
                     Step::Write(Write::Rename(..)) => 7,
+                    Step::Write(Write::Batch(_)) => 8,
                 }] += 1;
             }
         }

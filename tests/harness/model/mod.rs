@@ -6,6 +6,7 @@
 mod rules;
 
 use crate::contents::Contents;
+use crate::write::{KvBatch, Write};
 use nerite::{Clock, Digest, Entry, Error, Key, Kind, KvRead, KvWrite, Timestamp};
 use rules::{digest, entries, fits, kind, known, landing, value, writable};
 use std::fmt;
@@ -166,6 +167,26 @@ impl KvWrite for Model {
         }
         values.retain(|key, _| !key.starts_with(source));
         values.append(&mut renamed);
+        Ok(())
+    }
+}
+
+impl KvBatch for Model {
+    fn write_all(&self, writes: &[Write]) -> Result<(), Error> {
+        let mut values = self.lock();
+        let (mut after, time) = (values.clone(), self.clock.now());
+        for write in writes {
+            match write {
+                Write::Set(key, value) => {
+                    writable(&after, key)?;
+                    fits(value.len as u64, Self::VALUE_LEN_MAX)?;
+                    self.put(&mut after, key, value.bytes(), Some(time));
+                }
+                Write::Remove(key) => after.retain(|other, _| !other.starts_with(key)),
+                other => panic!("{other} in a batch"),
+            }
+        }
+        *values = after;
         Ok(())
     }
 }

@@ -1,0 +1,258 @@
+//! Batches: several operations as one commit.
+//!
+//! What a batch comes to is found out before anything is written: each operation is checked against
+//! the store as those before it would leave it. One record a key is left in the end, so that a record
+//! never replaces another one of its own group, whose place is not known yet.
+//!
+//! Invariant: in the group the removals of ranges come first, and what they hide is not named as
+//! replaced by what comes after them: so it is counted once.
+
+use super::Store;
+use crate::device::BlockDevice;
+use crate::error::Error;
+use crate::format::index_key::{IndexKey, Subtree};
+use crate::format::record::Operation;
+use crate::index::{Entry, Found};
+use crate::key::Key;
+use crate::log::{Log, Pending, Purpose};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::ops::Bound;
+
+/// Operations that take effect together: all of them, or none, also after a crash.
+///
+/// They count in the order in which they were added, each as if those before it were done.
+///
+/// ```
+/// # use nerite::{Batch, CreateOptions, Error, KvRead, MemoryDevice, OpenOptions, Store, Timestamp};
+/// # let device = MemoryDevice::new(4096, 64);
+/// # Store::create(&device, CreateOptions::new(1))?;
+/// # let store = Store::open(device, || Timestamp(0), OpenOptions::new(2))?;
+/// let mut batch = Batch::new();
+/// batch.remove(&"/lease".parse()?);
+/// batch.set(&"/lease/52:54".parse()?, b"10.0.0.7");
+/// batch.set(&"/count".parse()?, b"1");
+/// store.write(&batch)?;
+/// assert_eq!(store.get(&"/count".parse()?)?, b"1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Keys and their values; none is a removal.
+    operations: Vec<(Key, Option<Vec<u8>>)>,
+}
+
+impl Batch {
+    /// Nothing to do.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { operations: Vec::new() }
+    }
+
+    /// As [`KvWrite::set`](crate::KvWrite::set).
+    pub fn set(&mut self, key: &Key, value: &[u8]) {
+        self.operations.push((key.clone(), Some(value.into())));
+    }
+
+    /// As [`KvWrite::remove`](crate::KvWrite::remove).
+    pub fn remove(&mut self, key: &Key) {
+        self.operations.push((key.clone(), None));
+    }
+
+    /// How many operations were added.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+}
+
+/// Keys that a batch can change though the delta is to have fewer.
+const KEYS_MIN: usize = 64;
+
+impl<D: BlockDevice> Store<D> {
+    /// Commits a batch: durable when this returns `Ok`, with one flush. All that it sets gets the same
+    /// time.
+    ///
+    /// # Errors
+    /// What [`KvWrite::set`](crate::KvWrite::set) fails with, for any of the operations;
+    /// [`Error::TooLarge`] too if it changes more keys than a delta is to have
+    /// ([`OpenOptions::delta_entries`](crate::OpenOptions::delta_entries)), or if it takes more than
+    /// 8 MiB on the device.
+    pub fn write(&self, batch: &Batch) -> Result<(), Error> {
+        let mut log = self.writer()?;
+        let mut staged = Staged { store: self, removed: Vec::new(), keys: BTreeMap::new() };
+        for (key, value) in &batch.operations {
+            match value {
+                Some(value) => staged.set(&log, key, value)?,
+                None => staged.remove(key)?,
+            }
+        }
+        let most = self.limits.delta_entries.max(KEYS_MIN);
+        if staged.keys.len() > most {
+            return Err(Error::TooLarge { size: staged.keys.len() as u64, limit: most as u64 });
+        }
+        let mut operations = staged.operations();
+        if operations.is_empty() {
+            return Ok(());
+        }
+        let purpose = if grows(&operations) { Purpose::Grow } else { Purpose::Change };
+        self.commit(&mut log, &mut operations, purpose)
+    }
+}
+
+/// Whether more is live after these than before.
+fn grows(operations: &[Pending<'_>]) -> bool {
+    let is_set = |pending: &&Pending<'_>| matches!(pending.operation, Operation::Set { .. });
+    let new = operations.iter().filter(is_set).map(Pending::record_len);
+    let old = operations.iter().filter_map(|pending| pending.replaced);
+    new.fold(0, u64::saturating_add) > old.map(|old| old.len.into()).fold(0, u64::saturating_add)
+}
+
+/// What a batch comes to so far, over what the store holds. Nobody else may write.
+struct Staged<'a, D> {
+    store: &'a Store<D>,
+    /// Dictionaries of the store that are removed.
+    removed: Vec<Subtree>,
+    keys: BTreeMap<IndexKey, State<'a>>,
+}
+
+/// A key that the batch changes.
+struct State<'a> {
+    /// None if it is removed.
+    value: Option<&'a [u8]>,
+    /// What the store holds for the key, if no removed dictionary hides it.
+    old: Option<Entry>,
+}
+
+/// What stands at a key now.
+enum Standing {
+    /// A value. The store holds this one, unless the batch has to do with the key already.
+    Value(Option<Entry>),
+    Dictionary,
+    BelowValue(Key),
+    Nothing,
+}
+
+impl<'a, D: BlockDevice> Staged<'a, D> {
+    fn set(&mut self, log: &Log, key: &Key, value: &'a [u8]) -> Result<(), Error> {
+        let old = match self.find(key)? {
+            Standing::Value(old) => old,
+            Standing::Nothing => None,
+            Standing::Dictionary => return Err(Error::ValueExpected(key.clone())),
+            Standing::BelowValue(above) => return Err(Error::DictionaryExpected(above)),
+        };
+        let key = IndexKey::path(key);
+        log.check_value_len(key.as_bytes().len(), value.len() as u64)?;
+        self.keys.entry(key).or_insert(State { value: None, old }).value = Some(value);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &Key) -> Result<(), Error> {
+        match self.find(key)? {
+            Standing::Value(old) => {
+                let key = IndexKey::path(key);
+                let state = self.keys.remove(&key).unwrap_or(State { value: None, old });
+                if state.old.is_some() {
+                    self.keys.insert(key, State { value: None, ..state });
+                }
+            }
+            Standing::Dictionary => {
+                let below = Subtree::of(key);
+                self.keys.retain(|key, _| !below.contains(key.as_bytes()));
+                let (from, to) = (&below.from, &below.to);
+                if self.store.look(|index, pins| index.any_between(from, to, pins))? {
+                    self.removed.push(below);
+                }
+            }
+            Standing::Nothing | Standing::BelowValue(_) => {}
+        }
+        Ok(())
+    }
+
+    fn find(&self, key: &Key) -> Result<Standing, Error> {
+        let (path, below) = (IndexKey::path(key), Subtree::of(key));
+        if self.is_set(path.as_bytes()) {
+            return Ok(Standing::Value(None));
+        }
+        if key.is_root() || self.between(&below).any(|state| state.value.is_some()) {
+            return Ok(Standing::Dictionary);
+        }
+        let above = |len: usize| path.above(len.checked_sub(1)?);
+        let mut above_all =
+            core::iter::successors(above(path.as_bytes().len()), |longer| above(longer.len()));
+        if let Some(above) = above_all.find(|above| self.is_set(above)) {
+            return Ok(Standing::BelowValue(IndexKey::from_checked(above).to_key()));
+        }
+        Ok(match self.store.find(key)? {
+            Found::Value(old) if !self.is_gone(path.as_bytes()) => Standing::Value(Some(old)),
+            Found::Dictionary if self.is_left(&below)? => Standing::Dictionary,
+            Found::BelowValue(above) if !self.is_gone(IndexKey::path(&above).as_bytes()) => {
+                Standing::BelowValue(above)
+            }
+            _ => Standing::Nothing,
+        })
+    }
+
+    /// The keys of the batch in a dictionary.
+    fn between(&self, below: &Subtree) -> impl Iterator<Item = &State<'a>> {
+        let range = (Bound::Included(&below.from[..]), Bound::Excluded(&below.to[..]));
+        self.keys.range::<[u8], _>(range).map(|(_, state)| state)
+    }
+
+    /// Whether the batch gives the key a value.
+    fn is_set(&self, key: &[u8]) -> bool {
+        self.keys.get(key).is_some_and(|state| state.value.is_some())
+    }
+
+    /// Whether what the store holds for the key is removed.
+    fn is_gone(&self, key: &[u8]) -> bool {
+        self.keys.get(key).is_some_and(|state| state.value.is_none())
+            || self.removed.iter().any(|removed| removed.contains(key))
+    }
+
+    /// Whether anything is left of what the store holds in a dictionary.
+    fn is_left(&self, below: &Subtree) -> Result<bool, Error> {
+        if self.removed.iter().any(|removed| removed.contains(&below.from)) {
+            return Ok(false);
+        }
+        let touched = self.between(below).next().is_some()
+            || self.removed.iter().any(|removed| below.contains(&removed.from));
+        if !touched {
+            return Ok(true);
+        }
+        self.store.walk((&below.from, &below.to), |walk| {
+            while let Some(key) = walk.next()?.map(|row| row.key.to_vec()) {
+                if let Some(gone) = self.removed.iter().find(|removed| removed.contains(&key)) {
+                    walk.skip_to(&gone.to);
+                } else if !self.is_gone(&key) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    fn operations(&self) -> Vec<Pending<'_>> {
+        let removals = self.removed.iter().map(|Subtree { from, to }| Pending {
+            operation: Operation::RemoveRange { from, to },
+            modified: None,
+            replaced: None,
+        });
+        let changes = self.keys.iter().map(|(key, state)| {
+            let key = key.as_bytes();
+            let operation = match state.value {
+                Some(value) => Operation::Set { key, value },
+                None => Operation::Remove { key },
+            };
+            let replaced = state.old.as_ref().map(|old| old.replaced(&self.store.layout, key));
+            Pending { operation, modified: None, replaced }
+        });
+        removals.chain(changes).collect()
+    }
+}

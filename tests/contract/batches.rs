@@ -1,0 +1,106 @@
+//! Batches: what they come to, what they refuse, and what they cost.
+
+use crate::support::key;
+use nerite::{
+    Batch, BlockDevice, CreateOptions, Error, Kind, KvRead, KvWrite, MemoryDevice, OpenOptions,
+    Store, Timestamp,
+};
+use nerite_tests::{CountingDevice, Counts};
+
+fn store() -> Store<MemoryDevice> {
+    store_on(MemoryDevice::new(512, 8192), OpenOptions::new(2))
+}
+
+fn store_on<D: BlockDevice>(device: D, options: OpenOptions) -> Store<D> {
+    Store::create(&device, CreateOptions::new(1)).unwrap();
+    Store::open(device, || Timestamp(7), options).unwrap()
+}
+
+#[test]
+fn operations_count_in_their_order() {
+    let store = store();
+    store.set(&key("/d/old"), b"1").unwrap();
+    store.set(&key("/v"), b"2").unwrap();
+    let mut batch = Batch::new();
+    batch.set(&key("/d/new"), b"3");
+    batch.remove(&key("/d"));
+    batch.set(&key("/d"), b"4");
+    batch.remove(&key("/v"));
+    batch.set(&key("/v/below"), b"5");
+    batch.set(&key("/twice"), b"6");
+    batch.set(&key("/twice"), b"7");
+    batch.set(&key("/gone"), b"8");
+    batch.remove(&key("/gone"));
+    store.write(&batch).unwrap();
+    assert_eq!(store.get(&key("/d")).unwrap(), b"4");
+    assert_eq!(store.get(&key("/v/below")).unwrap(), b"5");
+    assert_eq!(store.get(&key("/twice")).unwrap(), b"7");
+    assert_eq!(store.exists(&key("/gone")).unwrap(), None);
+    assert_eq!((store.stat().keys, store.verify().unwrap()), (3, vec![]));
+}
+
+#[test]
+fn after_a_refusal_nothing_of_the_batch_is_there() {
+    let store = store();
+    store.set(&key("/d/x"), b"1").unwrap();
+    let refused = |operations: &[(&str, Option<&[u8]>)]| {
+        let mut batch = Batch::new();
+        batch.set(&key("/first"), b"2");
+        for (path, value) in operations {
+            match value {
+                Some(value) => batch.set(&key(path), value),
+                None => batch.remove(&key(path)),
+            }
+        }
+        let error = store.write(&batch).unwrap_err();
+        assert_eq!(store.exists(&key("/first")).unwrap(), None);
+        assert_eq!(store.exists(&key("/d")).unwrap(), Some(Kind::Dictionary));
+        error
+    };
+    let expected = |error, path| matches!(error, Error::ValueExpected(at) if at == key(path));
+    assert!(expected(refused(&[("/d", Some(b"3"))]), "/d"));
+    assert!(expected(refused(&[("/e/x", Some(b"3")), ("/e", Some(b"4"))]), "/e"));
+    let below = |error, path| matches!(error, Error::DictionaryExpected(at) if at == key(path));
+    assert!(below(refused(&[("/d/x/y", Some(b"3"))]), "/d/x"));
+    assert!(below(refused(&[("/n", Some(b"3")), ("/n/y/z", Some(b"4"))]), "/n"));
+    let long = vec![0; 1 << 20];
+    assert!(matches!(refused(&[("/long", Some(&long))]), Error::TooLarge { .. }));
+}
+
+#[test]
+fn a_batch_is_one_commit_with_one_time_and_an_empty_one_none() {
+    let device = CountingDevice::new(MemoryDevice::new(512, 64 << 11));
+    let store = store_on(&device, OpenOptions::new(2));
+    device.take();
+    store.write(&Batch::new()).unwrap();
+    let mut batch = Batch::new();
+    batch.remove(&key("/nothing"));
+    batch.set(&key("/gone"), b"x");
+    batch.remove(&key("/gone"));
+    store.write(&batch).unwrap();
+    assert_eq!(device.take(), Counts::default());
+    let mut batch = Batch::new();
+    (0..1000).for_each(|number| batch.set(&key(format!("/sensor/{number:08}")), &[1; 100]));
+    store.write(&batch).unwrap();
+    let counts = device.take();
+    assert_eq!(counts.flushes, 1);
+    let user_bytes = 1000 * (15 + 100);
+    assert!(counts.blocks_written * 512 <= user_bytes * 5 / 4, "{counts:?}");
+    let time = |path| store.last_modified(&key(path)).unwrap();
+    assert_eq!(time("/sensor/00000000"), time("/sensor/00000999"));
+}
+
+#[test]
+fn a_batch_changes_no_more_keys_than_a_delta_holds() {
+    let store = store_on(MemoryDevice::new(512, 8192), OpenOptions::new(2).delta_entries(100));
+    let batch = |count| {
+        let mut batch = Batch::new();
+        (0..count).for_each(|number| batch.set(&key(format!("/k/{number}")), b"x"));
+        // What comes to nothing does not count.
+        (0..count).for_each(|_| batch.set(&key("/k/0"), b"y"));
+        batch
+    };
+    store.write(&batch(100)).unwrap();
+    let told = store.write(&batch(101));
+    assert!(matches!(told, Err(Error::TooLarge { size: 101, limit: 100 })), "{told:?}");
+}
