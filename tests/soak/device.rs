@@ -1,6 +1,6 @@
 //! One store on one device, with its model.
 
-use nerite::{CreateOptions, Error, Key, KvWrite, OpenOptions, Store, Timestamp};
+use nerite::{Batch, CreateOptions, Error, Key, KvWrite, OpenOptions, Store, Timestamp};
 use nerite_tests::{Contents, Fate, Random, SimDisk, TestClock, differences, try_contents};
 use std::sync::Arc;
 
@@ -91,7 +91,8 @@ impl Run {
             0..600 => self.set(),
             600..800 => self.remove(),
             800..803 => self.remove_dictionary(),
-            803..830 => self.rename(),
+            803..820 => self.rename(),
+            820..830 => self.batch(),
             830..835 => self.judge(),
             835..838 => self.reopen(),
             838..845 => self.fill(),
@@ -133,6 +134,30 @@ impl Run {
         let key = self.key();
         let value = self.value(self.value_max);
         self.put(&key, value, false).map(|_| ())
+    }
+
+    /// Sets and removals at once, or none of them.
+    fn batch(&mut self) -> Result<(), String> {
+        let (mut batch, mut after) = (Batch::new(), self.model.clone());
+        let time = Timestamp(self.operations);
+        for _ in 0..=self.random.below(30) {
+            let key = self.key();
+            if self.random.one_in(3) {
+                batch.remove(&key);
+                after.remove(&key);
+            } else {
+                let value = self.value(self.value_max);
+                batch.set(&key, &value);
+                after.insert(key, (value, time));
+            }
+        }
+        self.clock.set(time);
+        match self.store().write(&batch) {
+            Ok(()) => self.model = after,
+            Err(Error::NoSpace { .. }) => self.full += 1,
+            Err(error) => return Err(format!("a batch of {}: {error}", batch.len())),
+        }
+        Ok(())
     }
 
     /// Fills the store until it has no room.
