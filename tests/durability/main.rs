@@ -12,6 +12,7 @@ mod damage;
 mod failures;
 mod flips;
 mod groups;
+mod growing;
 mod index_costs;
 mod large;
 mod looks;

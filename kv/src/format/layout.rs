@@ -59,6 +59,24 @@ impl Layout {
         layout.check().is_ok().then_some(layout)
     }
 
+    /// The same division of a device that has become `len` bytes long, as far as it can go on: up to
+    /// the largest number of segments, to as many as the table can list, and not to where slots have
+    /// two copies if they have one. Never less than this.
+    pub(crate) fn grown(&self, len: u64) -> Self {
+        let most =
+            if self.copies() == 1 { len.min(TWO_COPIES_FROM.saturating_sub(1)) } else { len };
+        let block_count = most.checked_div(self.block_len.into()).unwrap_or(0);
+        let mut layout = Self { block_count: block_count.max(self.block_count), ..*self };
+        let segment = self.segment_len();
+        let rest = layout.len().saturating_sub(layout.log_start());
+        let fixed = TABLE_HEADER_LEN.saturating_add(RANGE_END_LEN_MAX) as u64;
+        let rows = segment.saturating_sub(fixed).checked_div(TABLE_ROW_LEN as u64).unwrap_or(0);
+        let count = rest.checked_div(segment).unwrap_or(0).min(rows).min(SEGMENTS_MAX);
+        let count = u32::try_from(count).unwrap_or(0);
+        layout.segment_count = count.max(self.segment_count);
+        layout
+    }
+
     /// Whether the fields, which may come from a disk, describe a possible store.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         let block_range = BLOCK_LEN_MIN..=BLOCK_LEN_MAX;
@@ -210,6 +228,24 @@ mod tests {
         };
         assert_eq!(crafted.check(), Err(Fault::Field("segment count")), "a table of 9 blocks");
         assert_eq!(Layout { segment_count: 376, ..crafted }.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_store_grows_by_whole_segments_as_far_as_its_table_and_its_slots_allow() {
+        let grown = |from: u64, to: u64| {
+            let layout = Layout::divide(from, 512).unwrap();
+            let grown = layout.grown(to);
+            grown.check().unwrap();
+            assert_eq!(grown.log_start(), layout.log_start());
+            assert_eq!(grown.segment_len(), layout.segment_len());
+            (layout.segment_count, grown.segment_count)
+        };
+        assert_eq!(grown(4 << 20, 8 << 20), (255, 511));
+        assert_eq!(grown(4 << 20, (4 << 20) + 16_000), (255, 255));
+        assert_eq!(grown(4 << 20, 1 << 20), (255, 255));
+        assert_eq!(grown(4 << 20, 1 << 40), (255, 1912), "rows in a segment of 16 KiB");
+        assert_eq!(grown(64 << 20, 1 << 40), (255, 4096));
+        assert_eq!(grown(64 << 10, 1 << 20), (14, 61), "slots keep their one copy");
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Log {
             }
             Progress::Whole(point) => (point, 0, Vec::new()),
         };
-        let layout = before.layout;
+        let layout = *self.segments.layout();
         let table_len = Table::len(&layout, merged_to.len());
         let table_at = new.outside.place(table_len)?;
         let mut segments = self.segments.clone();
@@ -199,7 +199,7 @@ impl Log {
         let index_open = new.outside.open;
         let epoch = self.state_epoch();
         let superblock =
-            Superblock { epoch, tail_start, frozen, index_open, table, tree, ..before };
+            Superblock { layout, epoch, tail_start, frozen, index_open, table, tree, ..before };
         self.flip(disk, superblock)?;
         self.open.nodes = index_open;
         self.segments = segments;
@@ -211,7 +211,7 @@ impl Log {
     }
 
     /// The epoch of a state that is written now.
-    fn state_epoch(&self) -> u64 {
+    pub(super) fn state_epoch(&self) -> u64 {
         demanded_epoch(self.superblock(), &self.point).unwrap_or(self.point.epoch)
     }
 

@@ -9,6 +9,7 @@ mod disk;
 mod fetch;
 mod flip;
 mod frames;
+mod grow;
 mod nodes;
 mod open;
 mod outside;

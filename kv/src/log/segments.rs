@@ -139,6 +139,18 @@ impl Segments {
         Self { layout, table, free, discarded: Vec::new(), live: 0, totals }
     }
 
+    /// The device is longer now: there are more of them, free ones.
+    pub(super) fn grow(&mut self, layout: Layout) {
+        let more = layout.segment_count.saturating_sub(self.layout.segment_count);
+        self.table.resize(layout.segment_count as usize, Segment::FREE);
+        self.free = self.free.saturating_add(more);
+        self.layout = layout;
+    }
+
+    pub(super) const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// As a checkpoint left them: replay finds those that frames from its tail start on opened. What
     /// is dead became so by this checkpoint at the latest.
     pub(crate) fn from_table(layout: Layout, table: &Table, checkpoint: u64) -> Self {

@@ -11,7 +11,7 @@ use super::disk::Disk;
 use crate::device::{BlockDevice, DeviceError};
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::PAGE_LEN;
-use crate::format::layout::{BLOCK_LEN_MAX, Layout};
+use crate::format::layout::BLOCK_LEN_MAX;
 use crate::format::superblock::{LEN, Superblock, Unreadable};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -92,11 +92,12 @@ impl Seen {
 
     /// Whether all copies of a slot hold the same state.
     fn is_whole(&self, slot: u8, newest: &Newest) -> bool {
-        let Layout { block_len, .. } = newest.superblock.layout;
+        let layout = newest.superblock.layout;
         let state = self.slots.get(usize::from(slot)).copied().flatten();
-        let state = state.filter(|state| state.layout.block_len == block_len);
+        // A state from before the store grew does not know all its segments.
+        let state = state.filter(|state| state.layout == layout);
         state.is_some_and(|state| {
-            let copies = 0..newest.superblock.layout.copies();
+            let copies = 0..layout.copies();
             copies.into_iter().all(|copy| self.copies.contains(&(slot, copy, state)))
         })
     }

@@ -11,6 +11,7 @@ mod checkpoint;
 mod clean;
 mod create;
 mod digest;
+mod grow;
 mod info;
 mod look;
 mod options;
