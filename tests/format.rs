@@ -400,3 +400,93 @@ fn nothing_else_is_on_the_disk() {
 fn key_limit_is_1024() {
     assert_eq!(Key::LEN_MAX, 0x400);
 }
+
+/// A store in which ten values, each set as the seventh operation after the one before, were kept
+/// among others that were replaced, until the cleaner had moved some; and where these lie now.
+fn moved() -> (Vec<u8>, usize) {
+    let device = MemoryDevice::new(512, 128);
+    let uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF);
+    let options = CreateOptions::new(1).uuid(uuid).block_size(512);
+    Store::create(&device, options).unwrap();
+    let clock = || Timestamp(0x0102_0304_0506_0708);
+    let store = Store::open(&device, clock, OpenOptions::new(2)).unwrap();
+    for number in 0..1000 {
+        if number % 6 == 0 && number < 60 {
+            store.set(&format!("/k{}", number / 6).parse().unwrap(), &[7; 600]).unwrap();
+        }
+        store.set(&"/hot".parse().unwrap(), &[8; 700]).unwrap();
+        let image = device.to_bytes();
+        if let Some(block) = image.chunks(512).position(|block| block.starts_with(b"NrSv")) {
+            return (image, block * 512);
+        }
+    }
+    panic!("nothing was moved")
+}
+
+fn check(bytes: &[u8]) -> String {
+    hex(&crc::Crc::<u32>::new(&crc::CRC_32_ISCSI).checksum(bytes).to_le_bytes())
+}
+
+const RECORD_LEN: usize = 26 + 3 + 600;
+
+#[test]
+fn survivors_and_moves() {
+    let (image, at) = moved();
+    let run = &image[at..];
+    let record = &run[28..28 + RECORD_LEN];
+    // Which one it is, is not the format's business.
+    let number = record[28] - b'0';
+    let key = format!("01 6b {}", hex(&[record[28]]));
+    let sequence = hex(&(1 + 7 * u64::from(number)).to_le_bytes());
+    let (header_check, record_check) = (check(&run[8..28]), check(&record[4..]));
+    let (place, len) = (hex(&(at as u64).to_le_bytes()), hex(&run[24..28]));
+    let survivor = [
+        ("magic", "4e725376"),
+        ("check", header_check.as_str()),
+        BIRTH,
+        ("at", &place),
+        ("length of the records", &len),
+        ("check", &record_check),
+        ("kind: set", "01"),
+        ("flags", "00"),
+        ("key length", "0300"),
+        ("value length", "58020000"),
+        ("sequence", &sequence),
+        ("replaced segment", "0000"),
+        ("replaced length", "00000000"),
+        ("key: paths, k and its number", &key),
+        ("value", &"07".repeat(600)),
+    ];
+    assert_fields(&run[..28 + RECORD_LEN], &survivor);
+    let records = run[24..28].iter().rev().fold(0, |len, &byte| len << 8 | usize::from(byte));
+    assert_eq!(records % RECORD_LEN, 0, "whole records, one after the other");
+    assert!(run[28 + records..(28 + records).next_multiple_of(512)].iter().all(|&byte| byte == 0));
+
+    let head = [4, 1, 3, 0, 28, 0, 0, 0];
+    let key_at = 26 + 8;
+    let is_move =
+        |bytes: &[u8]| bytes[4..12] == head && bytes[key_at..key_at + 3] == record[26..29];
+    let start = image.windows(key_at + 3).position(is_move).expect("a move names it");
+    let moved = &image[start..start + key_at + 3 + 28];
+    let (own_check, own_sequence) = (check(&moved[4..]), hex(&moved[12..20]));
+    let (from, to) = (hex(&moved[20..22]), hex(&(at as u64 + 28).to_le_bytes()));
+    let fields = [
+        ("check", own_check.as_str()),
+        ("kind: move", "04"),
+        ("flags: timed", "01"),
+        ("key length", "0300"),
+        ("value length", "1c000000"),
+        ("sequence", &own_sequence),
+        ("replaced segment", &from),
+        ("replaced length", "75020000"),
+        TIME,
+        ("key", &key),
+        ("sequence of the set", &sequence),
+        ("length of the value", "58020000"),
+        ("record: at", &to),
+        ("record: length", "75020000"),
+        ("record: check", &record_check),
+    ];
+    assert_fields(moved, &fields);
+    assert!(own_sequence != sequence && from < hex(&[14, 0]));
+}
