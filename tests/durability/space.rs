@@ -1,8 +1,8 @@
 //! Room: what fits, what is refused, and what a full store can still do.
 
 use super::{contents, key, open, value_of};
-use nerite::{CreateOptions, Error, Key, KvRead, KvWrite, Store};
-use nerite_tests::SimDisk;
+use nerite::{Batch, CreateOptions, Error, Key, KvRead, KvWrite, Store};
+use nerite_tests::{CountingDevice, Random, SimDisk};
 
 fn disk(block_size: u32, bytes: u32) -> SimDisk {
     let disk = SimDisk::new(512, bytes / 512);
@@ -155,4 +155,44 @@ fn a_store_that_was_emptied_takes_as_much_as_before() {
         }
         assert_eq!(store.verify().unwrap(), []);
     }
+}
+
+/// Values of 100 bytes, half of them removed and the others replaced three times, cleaned on demand.
+#[test]
+fn what_is_cleaned_on_demand_takes_little_more_than_its_bytes() {
+    const COUNT: u64 = 20_000;
+    let device = CountingDevice::new(disk(512, 32 << 20));
+    let store = open(&device, 2);
+    let name = |number: u64| key(&format!("sensor/{number:08}"));
+    for first in (0..COUNT).step_by(500) {
+        let mut batch = Batch::new();
+        (first..first + 500).for_each(|number| batch.set(&name(number), &[1; 100]));
+        store.write(&batch).unwrap();
+    }
+    let mut random = Random::new(3);
+    for _ in 0..COUNT / 500 * 3 {
+        let mut batch = Batch::new();
+        for _ in 0..500 {
+            let number = random.below(20_000) as u64;
+            if number.is_multiple_of(2) {
+                batch.remove(&name(number));
+            } else {
+                batch.set(&name(number), &[2; 100]);
+            }
+        }
+        store.write(&batch).unwrap();
+    }
+    let before = (contents(&store), store.stat());
+    let freed = store.clean().unwrap();
+    let stat = store.stat();
+    assert!(contents(&store) == before.0);
+    assert_eq!(store.verify().unwrap(), []);
+    assert_eq!(stat.keys, before.1.keys);
+    assert!(freed >= before.1.used_bytes / 2, "{freed} of {} bytes", before.1.used_bytes);
+    let user_bytes = stat.keys * (15 + 100);
+    assert!(stat.used_bytes * 100 <= user_bytes * 135, "{} for {user_bytes}", stat.used_bytes);
+    // What is clean is left alone.
+    device.take();
+    assert_eq!(store.clean().unwrap(), 0);
+    assert_eq!(device.take().writes, 0);
 }

@@ -23,6 +23,37 @@ struct Pass {
 }
 
 impl<D: BlockDevice> Store<D> {
+    /// Brings all changes into the tree and frees all the segments that can be freed, now and not when
+    /// there is no room: for before a backup, or when nobody waits. Other writers come in between. Tells
+    /// how many bytes more are free.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`], [`Error::Poisoned`], [`Error::Stolen`], [`Error::Corrupt`],
+    /// [`Error::Device`].
+    pub fn clean(&self) -> Result<u64, Error> {
+        let (end, before) = {
+            let mut log = self.writer()?;
+            log.complete_slots(&self.disk)?;
+            log.exhausted = false;
+            (log.point().number, log.segments.free())
+        };
+        loop {
+            let mut log = self.writer()?;
+            if log.superblock().tail_start.number >= end || !self.merge_some(&mut log)? {
+                break;
+            }
+        }
+        let mut pass = Pass { free: before, batches: 0 };
+        loop {
+            let mut log = self.writer()?;
+            if !self.make_room(&mut log, &mut pass)? {
+                break;
+            }
+        }
+        let freed = self.writer()?.segments.free().saturating_sub(before);
+        Ok(u64::from(freed).saturating_mul(self.layout.segment_len()))
+    }
+
     /// Sees to it that there is room for the operations. Tells how many segments they open, and how
     /// many they must leave.
     ///
@@ -100,7 +131,7 @@ impl<D: BlockDevice> Store<D> {
             return Ok(false);
         }
         pass.batches += 1;
-        Ok(self.clean(log, most, NAMED)? > 0)
+        Ok(self.clean_batch(log, most, NAMED)? > 0)
     }
 
     /// Takes a step of a checkpoint, whoever pays for it, as large as there is room for.

@@ -80,7 +80,7 @@ impl<D: BlockDevice> Store<D> {
     /// Moves what is needed out of segments with at most `most` live bytes, about a step's worth of
     /// it, and leaves `keep` segments, the named ones included. Tells how many bytes that frees; 0 if
     /// there is nothing to gain.
-    pub(super) fn clean(&self, log: &mut Log, most: u64, keep: u32) -> Result<u64, Error> {
+    pub(super) fn clean_batch(&self, log: &mut Log, most: u64, keep: u32) -> Result<u64, Error> {
         let [records, nodes] = [Kind::Records, Kind::Nodes].map(|kind| log.least_live(kind));
         let kinds = if nodes < records {
             [Kind::Nodes, Kind::Records]
@@ -109,7 +109,8 @@ impl<D: BlockDevice> Store<D> {
         }
         log.release(&self.disk);
         if log.debt >= self.layout.segment_len() {
-            let freed = self.clean(log, self.most_live(), keep)?.max(self.layout.segment_len());
+            let freed =
+                self.clean_batch(log, self.most_live(), keep)?.max(self.layout.segment_len());
             log.debt = log.debt.saturating_sub(freed);
         }
         Ok(())

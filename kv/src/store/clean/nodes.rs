@@ -9,7 +9,7 @@ use crate::log::{Content, Contents, Kind, Log};
 use alloc::vec::Vec;
 
 impl<D: BlockDevice> Store<D> {
-    /// As `clean`.
+    /// As `clean_batch`.
     pub(super) fn clean_nodes(&self, log: &mut Log, most: u64, keep: u32) -> Result<u64, Error> {
         let segment = self.layout.segment_len();
         let room = u64::from(log.spare(keep)).saturating_mul(segment).min(self.batch_bytes());

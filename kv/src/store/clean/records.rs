@@ -39,7 +39,7 @@ struct Batch {
 }
 
 impl<D: BlockDevice> Store<D> {
-    /// As `clean`.
+    /// As `clean_batch`.
     pub(super) fn clean_records(&self, log: &mut Log, most: u64, keep: u32) -> Result<u64, Error> {
         // The moves may take what is left: then it is less.
         largest_batch(self.survivors_room(log, keep), BYTES_MIN, |room| {
