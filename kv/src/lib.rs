@@ -51,6 +51,7 @@ pub use escape::Escaped;
 pub use key::{InvalidKey, Key};
 pub use memory::MemoryDevice;
 pub use store::batch::Batch;
+pub use store::lumps::{LumpHead, LumpId, LumpStore};
 pub use store::scan::{Row, Scan};
 pub use store::{CreateOptions, Cut, Info, OpenOptions, Stat, Store};
 pub use traits::{Digest, Entry, Kind, KvRead, KvWrite};

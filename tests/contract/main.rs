@@ -10,6 +10,7 @@ mod batches;
 mod describing;
 mod keys;
 mod listing;
+mod lumps;
 mod partial;
 mod reading;
 mod removing;

@@ -11,8 +11,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 
-/// The keyspace of paths. (0 is the system's own, 2 are lumps, 3 are extents: none is used yet.)
+/// The keyspace of paths. (0 is the system's own, 3 are extents: neither is used yet.)
 pub(crate) const PATHS: u8 = 1;
+
+/// The keyspace of lumps: the number, 16 bytes, big-endian.
+const LUMPS: u8 = 2;
+
+/// Bytes in the key of a lump.
+const LUMP_LEN: usize = 17;
 
 /// Bytes in an index key: the keyspace and a longest path.
 pub(crate) const LEN_MAX: usize = 1 + Key::LEN_MAX;
@@ -48,7 +54,13 @@ impl IndexKey {
         Self(path_bytes(key, &[]).into())
     }
 
-    /// Bytes from the disk, which [`check_path`] has accepted.
+    /// The key of a lump.
+    #[expect(clippy::big_endian_bytes, reason = "bytes that compare as the numbers do")]
+    pub(crate) fn lump(id: u128) -> Self {
+        Self([&[LUMPS][..], &id.to_be_bytes()].concat().into())
+    }
+
+    /// Bytes from the disk, which [`check_key`] has accepted.
     pub(crate) fn from_checked(bytes: &[u8]) -> Self {
         Self(bytes.into())
     }
@@ -82,6 +94,15 @@ impl IndexKey {
         key
     }
 }
+
+/// The number of the lump that this is the key of.
+pub(crate) fn lump_of(key: &[u8]) -> Option<u128> {
+    let number = key.strip_prefix(&[LUMPS])?;
+    number.try_into().ok().map(u128::from_be_bytes)
+}
+
+/// All lumps: their keys are from the first on and below the second.
+pub(crate) const ALL_LUMPS: ([u8; 1], [u8; 1]) = ([LUMPS], [LUMPS + 1]);
 
 /// Makes `key` the path of an index key that [`check_path`] has accepted.
 pub(crate) fn read_path(bytes: &[u8], key: &mut Key) {
@@ -156,6 +177,26 @@ pub(crate) fn check_path(bytes: &[u8]) -> Result<(), Fault> {
     if fits && bytes.len() <= LEN_MAX { Ok(()) } else { Err(Fault::Field("key")) }
 }
 
+/// Whether bytes from the disk are an index key of any keyspace that is used.
+///
+/// # Errors
+/// [`Fault::Field`]
+pub(crate) fn check_key(bytes: &[u8]) -> Result<(), Fault> {
+    match bytes.first() {
+        Some(&LUMPS) if bytes.len() == LUMP_LEN => Ok(()),
+        _ => check_path(bytes),
+    }
+}
+
+/// Whether bytes from the disk are where a range of keys begins and ends, both of one keyspace, or up
+/// to its end.
+pub(crate) fn is_range(from: &[u8], to: &[u8]) -> bool {
+    let bounded = from.len() <= RANGE_END_LEN_MAX && to.len() <= RANGE_END_LEN_MAX;
+    let ends = from.first().and_then(|keyspace| keyspace.checked_add(1));
+    let within = ends.is_some_and(|end| to <= &[end][..]);
+    bounded && from < to && within && (from.starts_with(&[PATHS]) || from.starts_with(&[LUMPS]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +263,24 @@ mod tests {
         assert_eq!(below.name_of(&IndexKey::path(&key("a/b"))), (b"b".to_vec(), false));
         assert!(*IndexKey::path(&key("a/b/c")).as_bytes() < *below.behind(b"b"));
         assert!(*IndexKey::path(&key("a/b!")).as_bytes() > *below.behind(b"b"));
+    }
+
+    #[test]
+    fn lumps_lie_in_numeric_order_behind_all_paths_and_come_back() {
+        let numbers = [0, 1, 255, 256, 1 << 64, u128::MAX];
+        let keys = numbers.map(IndexKey::lump);
+        assert!(keys.is_sorted() && keys[0] > IndexKey::path(&key("\u{7f}")));
+        for (number, key) in numbers.into_iter().zip(&keys) {
+            assert_eq!(lump_of(key.as_bytes()), Some(number));
+            assert_eq!(check_key(key.as_bytes()), Ok(()));
+            assert!(ALL_LUMPS.0[..] < *key.as_bytes() && *key.as_bytes() < ALL_LUMPS.1[..]);
+        }
+        assert!(is_range(keys[0].as_bytes(), &ALL_LUMPS.1) && is_range(&[PATHS], &[PATHS + 1]));
+        assert!(!is_range(keys[1].as_bytes(), keys[0].as_bytes()) && !is_range(&[PATHS], &[3]));
+        assert!(!is_range(&[3], &[4]) && !is_range(&[], &[1]));
+        for bytes in [&[LUMPS; 16][..], &[LUMPS; 18], &[3; 17], &[0; 9]] {
+            assert!(check_key(bytes).is_err() && lump_of(bytes).is_none(), "{bytes:?}");
+        }
     }
 
     #[test]

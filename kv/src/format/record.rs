@@ -5,7 +5,7 @@
 
 use super::bytes::{Put, Reader};
 use super::check::check;
-use super::index_key::{self, PATHS};
+use super::index_key;
 use super::pointer::Pointer;
 use crate::clock::Timestamp;
 use crate::error::Fault;
@@ -209,11 +209,11 @@ impl<'a> Record<'a> {
 fn decode_operation<'a>(kind: u8, key: &'a [u8], value: &'a [u8]) -> Result<Operation<'a>, Fault> {
     match kind {
         SET => {
-            index_key::check_path(key)?;
+            index_key::check_key(key)?;
             Ok(Operation::Set { key, value })
         }
         REMOVE => {
-            index_key::check_path(key)?;
+            index_key::check_key(key)?;
             if value.is_empty() {
                 Ok(Operation::Remove { key })
             } else {
@@ -221,17 +221,14 @@ fn decode_operation<'a>(kind: u8, key: &'a [u8], value: &'a [u8]) -> Result<Oper
             }
         }
         REMOVE_RANGE => {
-            let bounded = key.len() <= index_key::RANGE_END_LEN_MAX
-                && value.len() <= index_key::RANGE_END_LEN_MAX
-                && value <= &[PATHS + 1][..];
-            if bounded && key.first() == Some(&PATHS) && key < value {
+            if index_key::is_range(key, value) {
                 Ok(Operation::RemoveRange { from: key, to: value })
             } else {
                 Err(Fault::Field("range"))
             }
         }
         MOVE => {
-            index_key::check_path(key)?;
+            index_key::check_key(key)?;
             Ok(Operation::Move { key, moved: Moved::decode(value)? })
         }
         _ => Err(Fault::Field("record kind")),

@@ -14,6 +14,7 @@ mod digest;
 mod grow;
 mod info;
 mod look;
+pub mod lumps;
 mod options;
 mod read;
 mod recovery;

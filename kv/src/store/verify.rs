@@ -128,7 +128,7 @@ impl<D: BlockDevice> Store<D> {
         let mut damaged = |fault| {
             tell(&mut census.findings, Corruption { part: Part::Node, at: leaf.at(), fault });
         };
-        if let Err(fault) = index_key::check_path(key) {
+        if let Err(fault) = index_key::check_key(key) {
             damaged(fault);
         }
         if matches!(entry.value, LeafValue::Inline { bytes, .. } if bytes.len() > census.inline_max)
@@ -142,7 +142,7 @@ impl<D: BlockDevice> Store<D> {
 
     /// Every value can be read, and none is below another one.
     fn verify_values(&self, findings: &mut Vec<Corruption>) -> Result<(), Error> {
-        let Subtree { from, to } = Subtree::of(&Key::ROOT);
+        let (Subtree { from, .. }, (_, to)) = (Subtree::of(&Key::ROOT), index_key::ALL_LUMPS);
         let told = self.walk((&from, &to), |walk| {
             let mut above: Option<IndexKey> = None;
             while let Some(row) = walk.next()? {

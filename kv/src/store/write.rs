@@ -89,7 +89,7 @@ impl<D: BlockDevice> Store<D> {
     }
 
     /// Commits `value` in place of `old`.
-    fn put(
+    pub(super) fn put(
         &self,
         log: &mut Log,
         key: &IndexKey,
