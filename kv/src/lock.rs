@@ -4,7 +4,7 @@
 
 #[cfg(feature = "std")]
 mod imp {
-    use std::sync::{MutexGuard, PoisonError};
+    use std::sync::{Condvar, MutexGuard, PoisonError};
 
     pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
 
@@ -18,6 +18,33 @@ mod imp {
 
         pub(crate) fn lock(&self) -> Guard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    /// What one thread tells another one.
+    #[derive(Debug)]
+    pub(crate) struct Signal<T>(Mutex<Option<T>>, Condvar);
+
+    impl<T> Signal<T> {
+        pub(crate) const fn new() -> Self {
+            Self(Mutex::new(None), Condvar::new())
+        }
+
+        /// Tells it, unless something was told that nobody has heard.
+        pub(crate) fn tell(&self, told: T) {
+            self.0.lock().get_or_insert(told);
+            self.1.notify_one();
+        }
+
+        /// Waits until something is told.
+        pub(crate) fn wait(&self) -> T {
+            let mut told = self.0.lock();
+            loop {
+                match told.take() {
+                    Some(told) => return told,
+                    None => told = self.1.wait(told).unwrap_or_else(PoisonError::into_inner),
+                }
+            }
         }
     }
 }
@@ -38,6 +65,31 @@ mod imp {
             self.0.lock()
         }
     }
+
+    /// What one thread tells another one.
+    #[derive(Debug)]
+    pub(crate) struct Signal<T>(Mutex<Option<T>>);
+
+    impl<T> Signal<T> {
+        pub(crate) const fn new() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        /// Tells it, unless something was told that nobody has heard.
+        pub(crate) fn tell(&self, told: T) {
+            self.0.lock().get_or_insert(told);
+        }
+
+        /// Waits until something is told.
+        pub(crate) fn wait(&self) -> T {
+            loop {
+                if let Some(told) = self.0.lock().take() {
+                    return told;
+                }
+                core::hint::spin_loop();
+            }
+        }
+    }
 }
 
-pub(crate) use imp::{Guard, Mutex};
+pub(crate) use imp::{Guard, Mutex, Signal};

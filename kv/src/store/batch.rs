@@ -86,7 +86,7 @@ impl<D: BlockDevice> Store<D> {
     /// 8 MiB on the device.
     pub fn write(&self, batch: &Batch) -> Result<(), Error> {
         let mut log = self.writer()?;
-        let mut staged = Staged { store: self, removed: Vec::new(), keys: BTreeMap::new() };
+        let mut staged = Staged::new(self);
         for (key, value) in &batch.operations {
             match value {
                 Some(value) => staged.set(&log, key, value)?,
@@ -97,12 +97,17 @@ impl<D: BlockDevice> Store<D> {
         if staged.keys.len() > most {
             return Err(Error::TooLarge { size: staged.keys.len() as u64, limit: most as u64 });
         }
+        self.commit_staged(&mut log, &staged)
+    }
+
+    /// Commits what was staged, if it comes to anything.
+    pub(super) fn commit_staged(&self, log: &mut Log, staged: &Staged<'_, D>) -> Result<(), Error> {
         let mut operations = staged.operations();
         if operations.is_empty() {
             return Ok(());
         }
         let purpose = if grows(&operations) { Purpose::Grow } else { Purpose::Change };
-        self.commit(&mut log, &mut operations, purpose)
+        self.commit(log, &mut operations, purpose)
     }
 }
 
@@ -115,7 +120,7 @@ fn grows(operations: &[Pending<'_>]) -> bool {
 }
 
 /// What a batch comes to so far, over what the store holds. Nobody else may write.
-struct Staged<'a, D> {
+pub(super) struct Staged<'a, D> {
     store: &'a Store<D>,
     /// Dictionaries of the store that are removed.
     removed: Vec<Subtree>,
@@ -140,7 +145,11 @@ enum Standing {
 }
 
 impl<'a, D: BlockDevice> Staged<'a, D> {
-    fn set(&mut self, log: &Log, key: &Key, value: &'a [u8]) -> Result<(), Error> {
+    pub(super) const fn new(store: &'a Store<D>) -> Self {
+        Self { store, removed: Vec::new(), keys: BTreeMap::new() }
+    }
+
+    pub(super) fn set(&mut self, log: &Log, key: &Key, value: &'a [u8]) -> Result<(), Error> {
         let old = match self.find(key)? {
             Standing::Value(old) => old,
             Standing::Nothing => None,
@@ -153,7 +162,7 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
         Ok(())
     }
 
-    fn remove(&mut self, key: &Key) -> Result<(), Error> {
+    pub(super) fn remove(&mut self, key: &Key) -> Result<(), Error> {
         match self.find(key)? {
             Standing::Value(old) => {
                 let key = IndexKey::path(key);

@@ -11,11 +11,13 @@ mod checkpoint;
 mod clean;
 mod create;
 mod digest;
+mod group;
 mod grow;
 mod info;
 mod look;
 pub mod lumps;
 mod options;
+mod queue;
 mod read;
 mod recovery;
 mod rename;
@@ -39,6 +41,7 @@ use core::fmt;
 pub use info::{Cut, Info, Stat};
 use options::Limits;
 pub use options::{CreateOptions, OpenOptions};
+use queue::Queue;
 
 /// A key-value store on a block device.
 ///
@@ -65,6 +68,7 @@ pub struct Store<D> {
     limits: Limits,
     read_only: bool,
     cut: Option<Cut>,
+    queue: Queue,
     log: Mutex<Log>,
     index: Mutex<Index>,
 }
@@ -110,6 +114,7 @@ impl<D: BlockDevice> Store<D> {
             limits,
             read_only: options.read_only,
             cut,
+            queue: Queue::default(),
             log: Mutex::new(log),
             index: Mutex::new(index),
         })

@@ -3,6 +3,7 @@
 
 use super::Store;
 use super::apply::apply;
+use super::queue::Request;
 use super::rename;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
@@ -105,13 +106,40 @@ impl<D: BlockDevice> Store<D> {
     }
 }
 
-impl<D: BlockDevice> KvWrite for Store<D> {
-    fn set(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
-        let mut log = self.writer()?;
+impl<D: BlockDevice> Store<D> {
+    pub(super) fn set_now(&self, log: &mut Log, key: &Key, value: &[u8]) -> Result<(), Error> {
         let old = self.settable(key)?;
         let key = IndexKey::path(key);
         log.check_value_len(key.as_bytes().len(), value.len() as u64)?;
-        self.put(&mut log, &key, value, old, None)
+        self.put(log, &key, value, old, None)
+    }
+
+    pub(super) fn remove_now(&self, log: &mut Log, key: &Key) -> Result<(), Error> {
+        let found = self.find(key)?;
+        let (encoded, below) = (IndexKey::path(key), Subtree::of(key));
+        let (operation, replaced) = match found {
+            Found::Value(old) => {
+                let operation = Operation::Remove { key: encoded.as_bytes() };
+                (operation, Some(old.replaced(&self.layout, encoded.as_bytes())))
+            }
+            Found::Dictionary
+                if self.look(|index, pins| index.any_between(&below.from, &below.to, pins))? =>
+            {
+                (Operation::RemoveRange { from: &below.from, to: &below.to }, None)
+            }
+            _ => return Ok(()),
+        };
+        let pending = Pending { operation, modified: None, replaced };
+        self.commit(log, &mut [pending], Purpose::Change)
+    }
+}
+
+impl<D: BlockDevice> KvWrite for Store<D> {
+    fn set(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
+        self.in_turn(
+            || Request::Set { key: key.clone(), value: value.to_vec() },
+            |log| self.set_now(log, key, value),
+        )
     }
 
     fn set_partial(&self, key: &Key, offset: u64, data: &[u8]) -> Result<(), Error> {
@@ -149,26 +177,7 @@ impl<D: BlockDevice> KvWrite for Store<D> {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        let mut log = self.writer()?;
-        let found = self.find(key)?;
-        let (encoded, below) = (IndexKey::path(key), Subtree::of(key));
-        let (operation, replaced) = match found {
-            Found::Value(old) => {
-                let operation = Operation::Remove { key: encoded.as_bytes() };
-                (operation, Some(old.replaced(&self.layout, encoded.as_bytes())))
-            }
-            Found::Dictionary
-                if self.look(|index, pins| index.any_between(&below.from, &below.to, pins))? =>
-            {
-                (Operation::RemoveRange { from: &below.from, to: &below.to }, None)
-            }
-            _ => return Ok(()),
-        };
-        self.commit(
-            &mut log,
-            &mut [Pending { operation, modified: None, replaced }],
-            Purpose::Change,
-        )
+        self.in_turn(|| Request::Remove { key: key.clone() }, |log| self.remove_now(log, key))
     }
 
     fn rename(&self, source: &Key, dest: &Key) -> Result<(), Error> {
