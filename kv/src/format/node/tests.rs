@@ -1,4 +1,4 @@
-use super::view::CHECKED_FROM;
+use super::view::{CHECKED_FROM, HEADER_LEN, SLOT_LEN};
 use super::*;
 use crate::clock::Timestamp;
 use crate::error::Fault;
@@ -157,6 +157,17 @@ fn cells_that_leave_the_node_are_refused_though_the_check_fits() {
         }
     }
     assert!(refused > 100, "{refused}");
+}
+
+#[test]
+fn a_head_that_is_not_its_keys_is_refused_though_the_check_fits() {
+    let rows = Random(5).rows(9, 20, 20);
+    let (mut bytes, _) = pack(&rows).take_node(5, 0, (BIRTH, AT), 512);
+    let slots = HEADER_LEN + usize::from(bytes[28]);
+    bytes[slots + SLOT_LEN - 1] ^= 1;
+    let check = check(&bytes[CHECKED_FROM..]);
+    bytes[4..8].copy_from_slice(&check.to_le_bytes());
+    assert_eq!(open(bytes, check).err(), Some(Fault::Field("head")));
 }
 
 #[test]
