@@ -8,7 +8,6 @@ use crate::error::{Corruption, Part};
 use crate::format::index_key::IndexKey;
 use crate::format::node::{LeafEntry, LeafValue, Node};
 use crate::format::pointer::Pointer;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::iter::Peekable;
@@ -52,7 +51,7 @@ pub(crate) struct Row<'a> {
 /// hides ranges of it, and what memory has, is copied.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
-    leaf: Option<Arc<Node>>,
+    leaf: Option<Node>,
     rows: Vec<Place>,
     copies: Vec<Copied>,
     /// Keys and values of the copies.
@@ -196,8 +195,8 @@ impl Index {
             Some(_) => *cell..leaf.len(),
             None => *cell..leaf.search(to).unwrap_or_else(|behind| behind),
         });
-        chunk.leaf = part.leaf.as_ref().map(|(leaf, _)| Arc::clone(leaf));
-        let leaf = part.leaf.as_ref().map(|(leaf, _)| &**leaf);
+        chunk.leaf = part.leaf.as_ref().map(|(leaf, _)| leaf.clone());
+        let leaf = part.leaf.as_ref().map(|(leaf, _)| leaf);
         let next = chunk.merge((leaf, cells), states(memory, from, upper));
         chunk.next = next.or(part.end);
         Ok(())
@@ -218,7 +217,7 @@ pub(super) fn visible(
 /// What one leaf has of a range.
 struct Stretch {
     /// From this cell on.
-    leaf: Option<(Arc<Node>, usize)>,
+    leaf: Option<(Node, usize)>,
     /// Where what follows is in the next leaf, if that is within the range.
     end: Option<Vec<u8>>,
 }
@@ -254,7 +253,7 @@ impl Stretch {
     ) -> Result<Option<Vec<u8>>, Stop> {
         let leaf = self.leaf.as_ref();
         let cell = leaf.map_or(0, |(_, cell)| *cell);
-        let mut cells = Cells { leaf: leaf.map(|(leaf, _)| &**leaf), cell, key: Vec::new() };
+        let mut cells = Cells { leaf: leaf.map(|(leaf, _)| leaf), cell, key: Vec::new() };
         cells.settle(memory, to);
         let states = states(memory, from, self.end.as_deref().unwrap_or(to));
         Ok(merge(states, cells, memory, to, each)?.or(self.end))

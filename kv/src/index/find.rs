@@ -81,7 +81,7 @@ fn entry(memory: Memory<'_>, tree: &mut Cursor<'_>, key: &[u8]) -> Result<Option
         Known::Nothing => {}
     }
     let Some(leaf) = tree.leaf_of(key)? else { return Ok(None) };
-    leaf.search(key).ok().map(|cell| entry_in(&leaf, cell)).transpose()
+    leaf.search(key).ok().map(|cell| entry_in(leaf, cell)).transpose()
 }
 
 /// Whether any key of a range has a value. It looks at one leaf: if all in it is removed, the look

@@ -155,13 +155,13 @@ impl Index {
     }
 
     /// A node of the tree is in memory now.
-    pub(crate) fn keep(&mut self, pointer: Pointer, node: Arc<Node>) {
+    pub(crate) fn keep(&mut self, pointer: Pointer, node: Node) {
         self.cache.insert(pointer, node);
     }
 
     /// The node, if it is in memory.
-    pub(crate) fn node(&mut self, pointer: Pointer) -> Option<Arc<Node>> {
-        self.cache.get(pointer)
+    pub(crate) fn node(&mut self, pointer: Pointer) -> Option<Node> {
+        self.cache.get(pointer).cloned()
     }
 
     /// Whether the value that operation `sequence` gave to the key can be its newest one, as far as

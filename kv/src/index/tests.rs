@@ -14,7 +14,6 @@ use crate::format::superblock::Tree;
 use crate::log::NewNodes;
 use crate::random::Random;
 use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 const BIRTH: u64 = 5;
@@ -53,21 +52,21 @@ fn layout() -> Layout {
 /// All nodes that were ever made, and the tree in force.
 #[derive(Default)]
 struct Forest {
-    nodes: BTreeMap<(u64, u32), Arc<Node>>,
+    nodes: BTreeMap<(u64, u32), Node>,
     tree: Option<Tree>,
 }
 
 impl Forest {
     fn plant(&mut self, tree: Option<Tree>, new: NewNodes) {
         let new = new.into_nodes().into_iter();
-        self.nodes.extend(new.map(|(pointer, node)| (name(pointer), Arc::new(node))));
+        self.nodes.extend(new.map(|(pointer, node)| (name(pointer), node)));
         self.tree = tree;
     }
 
-    fn read(&self, pointer: Pointer, level: u8) -> Arc<Node> {
+    fn read(&self, pointer: Pointer, level: u8) -> Node {
         let node = &self.nodes[&name(pointer)];
         assert_eq!(node.level(), level);
-        Arc::clone(node)
+        node.clone()
     }
 
     /// What the tree holds, and its nodes. Each is in its place: within the bounds that the branches

@@ -19,7 +19,6 @@ use crate::format::pointer::Pointer;
 use crate::index::{Chunk, Entry, Found, Index, Pins, Row, Stop};
 use crate::key::Key;
 use crate::log;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// How often a look or a walk starts again before it keeps writers out.
@@ -68,7 +67,7 @@ impl<D: BlockDevice> Store<D> {
     }
 
     /// The node that a pointer leads to, out of the cache or into it. Nobody else may write.
-    pub(super) fn read_node(&self, pointer: Pointer, level: u8) -> Result<Arc<Node>, Error> {
+    pub(super) fn read_node(&self, pointer: Pointer, level: u8) -> Result<Node, Error> {
         let (cached, tree) = {
             let mut index = self.index.lock();
             (index.node(pointer), index.tree_version())
@@ -80,12 +79,11 @@ impl<D: BlockDevice> Store<D> {
     }
 
     /// The node that a pointer in this version of the tree leads to.
-    fn read(&self, pointer: Pointer, level: u8, tree: u64) -> Result<Arc<Node>, Error> {
+    fn read(&self, pointer: Pointer, level: u8, tree: u64) -> Result<Node, Error> {
         let node = log::read_node(&self.disk, &self.layout, self.birth, pointer, level)?;
-        let node = Arc::new(node);
         let mut index = self.index.lock();
         if index.tree_version() == tree {
-            index.keep(pointer, Arc::clone(&node));
+            index.keep(pointer, node.clone());
         }
         Ok(node)
     }

@@ -11,6 +11,7 @@ use crate::format::check::check;
 use crate::format::index_key::RANGE_END_LEN_MAX;
 use crate::format::pointer::Pointer;
 use crate::planted::{Bug, planted};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Range;
@@ -53,10 +54,10 @@ pub(crate) fn first_key(bytes: &[u8], birth: u64, at: u64) -> Option<(u64, u8, V
     Some((end as u64, level, [prefix, suffix].concat()))
 }
 
-/// A node, as it lies on the disk.
-#[derive(Debug)]
+/// A node, as it lies on the disk. A clone shares its bytes.
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     level: u8,
     count: u16,
     prefix_len: u16,
@@ -67,12 +68,12 @@ pub(crate) struct Node {
 impl Node {
     /// The node in `bytes`, which were read from where `pointer` leads.
     pub(crate) fn open(
-        bytes: Vec<u8>,
+        bytes: &[u8],
         pointer: Pointer,
         birth: u64,
         level: u8,
     ) -> Result<Self, Fault> {
-        let mut reader = Reader::new(&bytes);
+        let mut reader = Reader::new(bytes);
         if reader.array()? != MAGIC {
             return Err(Fault::Magic);
         }
@@ -89,7 +90,7 @@ impl Node {
             return Err(Fault::Field("level"));
         }
         let (count, prefix_len, end) = (reader.u16()?, reader.u16()?, reader.u16()?);
-        let node = Self { bytes, level, count, prefix_len, end };
+        let node = Self { bytes: bytes.into(), level, count, prefix_len, end };
         node.check_cells()?;
         Ok(node)
     }
