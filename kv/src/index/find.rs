@@ -27,7 +27,7 @@ impl Index {
         if key.is_root() {
             return Ok(Found::Dictionary);
         }
-        let Subtree { to, .. } = Subtree::of(key);
+        let below = || Subtree::of(key).to;
         let key = IndexKey::path(key);
         let (memory, mut tree) = self.split(pins);
         if pins.passed.is_none()
@@ -35,7 +35,7 @@ impl Index {
         {
             return Ok(Found::Value(entry));
         }
-        if any_between(memory, &mut tree, (key.as_bytes(), &to), pins)? {
+        if any_between(memory, &mut tree, (key.as_bytes(), &below()), pins)? {
             return Ok(Found::Dictionary);
         }
         let above = value_above(memory, &mut tree, &key)?;
