@@ -79,20 +79,43 @@ impl<'a> Cursor<'a> {
             return Ok(());
         };
         self.path.clear();
-        let (mut pointer, mut level) = (root, level);
-        loop {
-            let node = self.nodes.get(pointer, level)?.clone();
-            let Some(below) = level.checked_sub(1) else {
-                let cell = node.search(key).unwrap_or_else(|behind| behind);
-                self.path.push((node, cell));
-                break;
-            };
-            let cell = node.child_of(key);
-            (pointer, level) = (child(&node, cell)?, below);
-            self.path.push((node, cell));
-        }
+        self.descend(root, level, |node| {
+            if node.level() > 0 {
+                node.child_of(key)
+            } else {
+                node.search(key).unwrap_or_else(|behind| behind)
+            }
+        })?;
         self.sought = Some(key.to_vec());
         Ok(())
+    }
+
+    /// Goes to the first entry of the next leaf. There must be one.
+    pub(super) fn next_leaf(&mut self) -> Result<(), Stop> {
+        self.sought = None;
+        self.path.pop();
+        while self.path.pop_if(|(branch, cell)| *cell + 1 >= branch.len()).is_some() {}
+        let Some((branch, cell)) = self.path.last_mut() else { return Ok(()) };
+        *cell += 1;
+        let (pointer, below) = (child(branch, *cell)?, branch.level().saturating_sub(1));
+        self.descend(pointer, below, |_| 0)
+    }
+
+    /// Goes on from a node down to a leaf, by the cells that `cell_of` chooses.
+    fn descend(
+        &mut self,
+        mut pointer: Pointer,
+        mut level: u8,
+        cell_of: impl Fn(&Node) -> usize,
+    ) -> Result<(), Stop> {
+        loop {
+            let node = self.nodes.get(pointer, level)?.clone();
+            let cell = cell_of(&node);
+            let next = level.checked_sub(1).map(|below| Ok((child(&node, cell)?, below)));
+            self.path.push((node, cell));
+            let Some(next) = next else { return Ok(()) };
+            (pointer, level) = next?;
+        }
     }
 
     /// Whether the way to the key that was sought passes this node.

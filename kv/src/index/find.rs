@@ -1,6 +1,6 @@
 //! What a key is, in the words of the contract.
 
-use super::chunk::visible;
+use super::chunk;
 use super::cursor::{Cursor, Pins, Stop};
 use super::entry::Entry;
 use super::sources::{Index, Known, Memory};
@@ -92,14 +92,9 @@ fn any_between(
     (from, to): (&[u8], &[u8]),
     pins: &Pins,
 ) -> Result<bool, Stop> {
-    let mut any = false;
-    let next = visible(memory, tree, (pins.passed.as_deref().unwrap_or(from), to), |_, _| {
-        any = true;
-        false
-    })?;
-    match next {
-        Some(next) if !any => Err(Stop::Passed(next)),
-        _ => Ok(any),
+    match chunk::any(memory, tree, (pins.passed.as_deref().unwrap_or(from), to))? {
+        (false, Some(next)) => Err(Stop::Passed(next)),
+        (any, _) => Ok(any),
     }
 }
 

@@ -227,6 +227,20 @@ impl<'a> Memory<'a> {
         self.delta.cut_of(key).or_else(frozen)
     }
 
+    /// The newest states of the keys from `from` on and below `to`, in key order.
+    pub(super) fn states(self, from: &'a [u8], to: &'a [u8]) -> impl Iterator<Item = State<'a>> {
+        let mut newer = self.delta.points(from, Some(to)).peekable();
+        let older = self.frozen.into_iter().flat_map(move |older| older.points(from, Some(to)));
+        let mut older = older.peekable();
+        core::iter::from_fn(move || {
+            let (first, second) = (newer.peek().copied(), older.peek().copied());
+            let (key, entry) = self.newest(first, second, |older, newer| older < newer)?;
+            newer.next_if(|(newer, _)| *newer == key);
+            older.next_if(|(older, _)| *older == key);
+            Some((key, entry))
+        })
+    }
+
     /// The newest state of the last key below `key`.
     pub(super) fn state_before(&self, key: &[u8]) -> Option<State<'a>> {
         let newer = self.delta.point_before(key);
@@ -235,7 +249,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Of two points, the state of the key that comes first; of one key, the newer one.
-    pub(super) fn newest(
+    fn newest(
         &self,
         newer: Option<(&'a IndexKey, &'a Point)>,
         older: Option<(&'a IndexKey, &'a Point)>,

@@ -4,7 +4,7 @@
 //! every cell is within it, with a key of possible length and a payload of possible length. Whether
 //! keys ascend, `verify` looks; a search in cells out of order finds something else, no more.
 
-use super::leaf::LeafEntry;
+use super::leaf::{LeafEntry, RECORD};
 use crate::error::Fault;
 use crate::format::bytes::Reader;
 use crate::format::check::check;
@@ -184,6 +184,19 @@ impl Node {
     /// Where a cell of a branch leads.
     pub(crate) fn child(&self, index: usize) -> Result<Pointer, Fault> {
         Pointer::read(&mut Reader::new(self.payload(index)))
+    }
+
+    /// Whether the value of a cell of a leaf is in it.
+    #[inline]
+    pub(crate) fn is_inline(&self, index: usize) -> bool {
+        self.payload(index).first().is_none_or(|flags| flags & RECORD == 0)
+    }
+
+    /// The key of a cell of a leaf, without the prefix, and its entry.
+    #[inline]
+    pub(crate) fn cell(&self, index: usize) -> (&[u8], Result<LeafEntry<'_>, Fault>) {
+        let (suffix, payload) = self.split_cell(index);
+        (suffix, LeafEntry::decode(payload))
     }
 
     /// The entry in a cell of a leaf.
