@@ -1,6 +1,7 @@
 //! Rows in key order, lent out of leaves and out of copies of what memory has among them.
 
 use super::cursor::{Cursor, Pins, Stop};
+use super::delta::Delta;
 use super::entry::Entry;
 use super::sources::{Index, Memory};
 use crate::format::index_key::IndexKey;
@@ -242,6 +243,19 @@ impl Index {
     ) -> Result<(), Stop> {
         let (memory, mut tree) = self.split(pins);
         chunk.fill(memory, &mut tree, (from, to), (LEAVES_MAX, STATES_MAX))
+    }
+
+    /// The same of what the tree has, hidden or not.
+    pub(crate) fn fill_from_tree(
+        &mut self,
+        chunk: &mut Chunk,
+        from: &[u8],
+        to: &[u8],
+        pins: &Pins,
+    ) -> Result<(), Stop> {
+        let (_, mut tree) = self.split(pins);
+        let nothing = Memory { delta: &Delta::default(), frozen: None };
+        chunk.fill(nothing, &mut tree, (from, to), (LEAVES_MAX, STATES_MAX))
     }
 }
 

@@ -167,12 +167,15 @@ impl Index {
     /// Whether the value that operation `sequence` gave to the key can be its newest one, as far as
     /// memory knows.
     pub(crate) fn may_hold(&self, key: &IndexKey, sequence: u64) -> bool {
-        let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
-        match memory.known(key.as_bytes()) {
+        match self.memory().known(key.as_bytes()) {
             Known::Value(entry) => entry.sequence == sequence,
             Known::Removed => false,
             Known::Nothing => true,
         }
+    }
+
+    pub(super) fn memory(&self) -> Memory<'_> {
+        Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|frozen| &*frozen.delta) }
     }
 
     /// What memory has and the tree, which are looked at together.
