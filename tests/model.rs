@@ -223,6 +223,12 @@ impl Pair {
         let (stat, keys) = (self.store().stat(), self.model.contents().len() as u64);
         let counted = if stat.removals_unfinished == 0 { keys..=keys } else { keys..=u64::MAX };
         assert!(counted.contains(&stat.keys), "{} keys are counted, {keys} are there", stat.keys);
+        let exact = self.store().count().expect("the disk can be read");
+        assert_eq!(exact.keys, keys);
+        if stat.removals_unfinished == 0 {
+            assert_eq!(exact.live_bytes, stat.live_bytes);
+        }
+        assert!(exact.live_bytes <= stat.live_bytes);
         assert_eq!(self.store().verify().expect("the disk can be read"), []);
     }
 }

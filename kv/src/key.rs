@@ -9,6 +9,9 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::str::FromStr;
 
+/// Bytes that are mapped together.
+const CHUNK: usize = 16;
+
 /// A path of names. The empty path, [`Key::ROOT`], is the dictionary that holds all others.
 ///
 /// Names are bytes, not text: any byte but `/`. Keys order by their names, so that what a
@@ -73,10 +76,21 @@ impl Key {
         Some(Ok(key))
     }
 
-    /// Becomes names joined by `/`, which satisfy the invariants above.
-    pub(crate) fn refill(&mut self, path: impl Iterator<Item = u8>) {
+    /// Becomes what `byte_of` makes of the bytes of the parts: names joined by `/`, which satisfy the
+    /// invariants above.
+    #[inline]
+    pub(crate) fn refill(&mut self, parts: [&[u8]; 2], byte_of: impl Fn(u8) -> u8) {
         self.0.clear();
-        self.0.extend(path);
+        for part in parts {
+            self.0.extend_from_slice(part);
+        }
+        // Whole chunks, so that it takes some instructions for each and not for each byte.
+        let len = self.0.len();
+        self.0.resize(len.next_multiple_of(CHUNK), 0);
+        for chunk in self.0.as_chunks_mut::<CHUNK>().0 {
+            *chunk = chunk.map(&byte_of);
+        }
+        self.0.truncate(len);
     }
 
     fn push(&mut self, name: &[u8]) -> Result<(), InvalidKey> {

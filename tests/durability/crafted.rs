@@ -115,9 +115,11 @@ fn branches(image: &mut [u8], levels: u8) {
         put(node, 16, &(at as u64).to_le_bytes());
         node[24] = level;
         node[26] = 3;
-        let mut end = 32 + 3 * 2;
+        let mut end = 32 + 3 * 6;
         for (cell, key) in [&b""[..], b"\x01m", b"\x01n"].into_iter().enumerate() {
-            put(node, 32 + 2 * cell, &u16::try_from(end).unwrap().to_le_bytes());
+            put(node, 32 + 6 * cell, &u16::try_from(end).unwrap().to_le_bytes());
+            // The head: the first bytes of the key, the first one the highest.
+            key.iter().enumerate().for_each(|(index, &byte)| node[37 + 6 * cell - index] = byte);
             let cell = [&u16::try_from(key.len()).unwrap().to_le_bytes()[..], key, &below].concat();
             put(node, end, &cell);
             end += cell.len();

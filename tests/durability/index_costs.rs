@@ -3,9 +3,13 @@
 use super::key;
 use nerite::{BlockDevice, CreateOptions, KvRead, KvWrite, MemoryDevice, OpenOptions, Store};
 use nerite_tests::{CountingDevice, Counts, Random, TestClock};
+use std::sync::LazyLock;
 
 const KEYS: usize = 20_000;
 const BLOCK: u32 = 4096;
+
+/// Keys of the large store. (A million take half a minute to write here, and read the same.)
+const KEYS_LARGE: usize = 200_000;
 
 type Device = CountingDevice<MemoryDevice>;
 
@@ -13,8 +17,47 @@ fn name(number: usize) -> String {
     format!("data/{:03}/{number:06}", number / 100)
 }
 
-fn open(device: &Device, options: OpenOptions) -> Store<&Device> {
+fn open<D: BlockDevice>(device: &D, options: OpenOptions) -> Store<&D> {
     Store::open(device, TestClock::new(0), options).unwrap()
+}
+
+/// The numbers up to `count`, in any order.
+fn shuffled(count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    let mut random = Random::new(1);
+    (1..count).rev().for_each(|last| order.swap(last, random.below(last + 1)));
+    order
+}
+
+/// A store of many keys in dictionaries of 1,000, with 100 bytes each. Its tail is a few frames.
+fn large() -> CountingDevice<&'static MemoryDevice> {
+    static IMAGE: LazyLock<MemoryDevice> = LazyLock::new(|| {
+        let device = MemoryDevice::new(BLOCK, 100 << 10);
+        Store::create(&device, CreateOptions::new(1)).unwrap();
+        let store = open(&device, OpenOptions::new(2).for_host());
+        for number in shuffled(KEYS_LARGE) {
+            store.set(&key(&name_large(number)), &[1; 100]).unwrap();
+        }
+        store.close().unwrap();
+        let store = open(&device, OpenOptions::new(3).delta_entries(TAIL / 4));
+        for number in 0..10 * TAIL {
+            store.set(&key(&name_large(number * 31)), &[2; 100]).unwrap();
+        }
+        store.close().unwrap();
+        device
+    });
+    CountingDevice::new(&IMAGE)
+}
+
+/// Frames in the tail of the large store, at most.
+const TAIL: usize = 64;
+
+fn name_large(number: usize) -> String {
+    format!("data/{:03}/{number:06}", number / 1000)
+}
+
+fn open_to_read<D: BlockDevice>(device: &CountingDevice<D>) -> Store<&CountingDevice<D>> {
+    open(device, OpenOptions::new(4).read_only(true))
 }
 
 /// Small deltas, so that a store of some thousand keys is like a large one.
@@ -27,11 +70,8 @@ fn filled() -> (Device, Vec<Counts>) {
     let device = CountingDevice::new(MemoryDevice::new(BLOCK, 80_000));
     Store::create(&device, CreateOptions::new(1)).unwrap();
     let store = open(&device, options(2));
-    let mut order: Vec<usize> = (0..KEYS).collect();
-    let mut random = Random::new(1);
-    (1..KEYS).rev().for_each(|last| order.swap(last, random.below(last + 1)));
     device.take();
-    let counts = order.into_iter().map(|number| {
+    let counts = shuffled(KEYS).into_iter().map(|number| {
         store.set(&key(&name(number)), &[1; 100]).unwrap();
         device.take()
     });
@@ -64,15 +104,18 @@ fn bytes_of_a_checkpoint_for_each_change() {
     assert!(bytes < 4096, "less than a leaf a change: {bytes}");
 }
 
+/// What lies beyond the end of the chain is looked at too: what is left of the open segment, the two
+/// that are named, and 1 MiB of free ones. It is the evidence that nothing durable is missing, and with
+/// segments of 1 MiB it is most of what an open reads.
 #[test]
 fn opening_reads_the_superblock_the_table_and_the_tail_and_nothing_of_the_tree() {
-    let (device, _) = filled();
-    let store = open(&device, options(3));
+    let device = large();
+    let store = open_to_read(&device);
     let read = device.take().blocks_read * u64::from(BLOCK);
-    // Two deltas of 1,000 keys in blocks of their own, and what lies beyond the end of the chain.
-    let tail = 2 * 1100 * u64::from(BLOCK);
-    let beyond = (1 << 20) + 4 * store.info().segment_size + (128 << 10);
-    println!("opening reads {read} bytes");
+    let (tail, beyond) =
+        (TAIL as u64 * u64::from(BLOCK), 3 * store.info().segment_size + (1 << 20));
+    println!("opening a store of {KEYS_LARGE} keys reads {} KiB", read >> 10);
+    assert_eq!(store.info().segment_size, 1 << 20, "as that of a million keys has");
     assert!(read <= (64 << 10) + tail + beyond, "{read} bytes");
 }
 
@@ -105,6 +148,45 @@ fn a_get_reads_one_leaf_when_the_branches_are_in_memory_and_nothing_when_it_is_w
     device.take();
     store.get(&key(&format!("{}x", name(5)))).unwrap_err();
     assert!(device.take().reads <= 1, "a missing key");
+}
+
+#[test]
+fn a_get_among_many_reads_one_leaf() {
+    let device = large();
+    let store = open_to_read(&device);
+    // Each leaf has some 20 keys, and each branch some 100 leaves.
+    let gets = |seed: u64| {
+        let mut random = Random::new(seed);
+        for _ in 0..2000 {
+            store.get(&key(&name_large(random.below(KEYS_LARGE)))).unwrap();
+        }
+        device.take().reads
+    };
+    gets(1);
+    let reads = gets(2);
+    println!("2000 gets among {KEYS_LARGE} keys with the branches in memory: {reads} reads");
+    assert!(reads <= 2000, "{reads}");
+}
+
+#[test]
+fn a_list_of_1000_among_many_reads_the_leaves_that_hold_them_and_one_path() {
+    let device = large();
+    for dictionary in [0, 77, 199] {
+        let store = open_to_read(&device);
+        device.take();
+        let dictionary_key = key(&format!("data/{dictionary:03}"));
+        assert_eq!(store.list(&dictionary_key).unwrap().len(), 1000);
+        let listed = device.take().reads;
+        // The same leaves, and the same path, by looking at each key.
+        let store = open_to_read(&device);
+        device.take();
+        for number in dictionary * 1000..(dictionary + 1) * 1000 {
+            store.get(&key(&name_large(number))).unwrap();
+        }
+        let got = device.take().reads;
+        println!("a list of 1000 keys among {KEYS_LARGE}: {listed} reads; one by one {got}");
+        assert!(listed <= got + 1, "one more to see the end: {listed}, {got}");
+    }
 }
 
 #[test]

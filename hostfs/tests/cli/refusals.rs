@@ -81,6 +81,26 @@ fn damage_is_found_and_placed_even_in_what_was_written_last() {
 }
 
 #[test]
+fn verify_prints_what_is_wrong_and_nothing_of_a_sound_store() {
+    let image = Image::with_store("1M");
+    image.ok("set", ["k", "v"]);
+    assert_eq!(image.ok("verify", [""; 0]), b"");
+    let mut bytes = image.bytes();
+    // The second copies of both slots of the superblock: the first of the newest one is enough.
+    for page in [2, 3] {
+        bytes[page * 4096 + 20] ^= 1;
+    }
+    fs::write(image.path(), &bytes).unwrap();
+    assert_eq!(image.ok("get", ["k"]), b"v");
+    let output = image.command("verify", [""; 0]).output().unwrap();
+    let [told, message] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(told.starts_with("damaged superblock at byte ") && told.lines().count() == 1, "{told}");
+    assert!(message.ends_with(": damaged in 1 place(s)\n"), "{message}");
+}
+
+#[test]
 fn a_key_that_is_too_long_is_refused() {
     let image = Image::with_store("1M");
     let before = image.bytes();

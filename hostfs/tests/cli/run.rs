@@ -109,24 +109,26 @@ impl Image {
 }
 
 /// Every command with arguments that are right, as far as the arguments go.
-pub(crate) const ALL: [(&str, &[&str]); 7] = [
+pub(crate) const ALL: [(&str, &[&str]); 8] = [
     ("get", &["k"]),
     ("ls", &[]),
     ("ls", &["-lR", "/"]),
     ("stat", &[]),
     ("info", &[]),
+    ("verify", &[]),
     ("set", &["k", "v"]),
     ("rm", &["k"]),
 ];
 
 /// Those that only read.
-pub(crate) const READERS: [(&str, &[&str]); 6] = [
+pub(crate) const READERS: [(&str, &[&str]); 7] = [
     ("get", &["k"]),
     ("ls", &[]),
     ("ls", &["-lR"]),
     ("stat", &[]),
     ("stat", &["k"]),
     ("info", &[]),
+    ("verify", &[]),
 ];
 
 /// Bytes without a pattern, the same ones every time.

@@ -1,64 +1,52 @@
-//! Rows in key order, a leaf at a time.
+//! Rows in key order, lent out of leaves and out of copies of what memory has among them.
 
 use super::cursor::{Cursor, Pins, Stop};
-use super::delta::{Delta, Point};
-use super::sources::{Index, Memory, State};
-use crate::clock::Timestamp;
-use crate::error::{Corruption, Part};
+use super::delta::Delta;
+use super::entry::Entry;
+use super::sources::{Index, Memory};
 use crate::format::index_key::IndexKey;
-use crate::format::node::{LeafEntry, LeafValue, Node};
-use crate::format::pointer::Pointer;
-use alloc::sync::Arc;
+use crate::format::node::{LeafEntry, Node};
 use alloc::vec::Vec;
-use core::cmp::Ordering;
-use core::iter::Peekable;
 use core::ops::Range;
+
+/// Leaves of a chunk, if so many are in memory: a chunk reads one at most.
+const LEAVES_MAX: usize = 16;
 
 /// Keys that memory has and that are looked at together.
 const STATES_MAX: usize = 256;
 
-/// Where a copy is among the bytes of a chunk.
+/// Rows that follow each other, all from one place.
 #[derive(Clone, Debug)]
-struct Copied {
-    key: Range<usize>,
-    sequence: u64,
-    modified: Timestamp,
-    value: Value,
-}
-
-#[derive(Clone, Debug)]
-enum Value {
-    Inline { bytes: Range<usize>, timed: bool },
-    Record { size: u64, record: Pointer },
-}
-
-/// Where a row is.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// In this cell of the leaf.
-    Cell(usize),
-    /// Among the copies.
-    Copy(usize),
+struct Run {
+    /// The leaf that they are in; copies, if there is none.
+    leaf: Option<usize>,
+    rows: Range<usize>,
 }
 
 /// A key that has a value, with what the index holds for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'a> {
-    pub(crate) key: &'a [u8],
+    /// The key, in two parts.
+    pub(crate) key: [&'a [u8]; 2],
     pub(crate) entry: LeafEntry<'a>,
 }
 
-/// The rows of one leaf and what memory has among them. What is in the leaf stays there; where memory
-/// hides ranges of it, and what memory has, is copied.
+impl Row<'_> {
+    pub(crate) fn index_key(&self) -> IndexKey {
+        IndexKey::from_checked(&self.key.concat())
+    }
+}
+
+/// The rows of some leaves and of what memory has among them, and the one that it is at. What is in
+/// the leaves stays there; what memory has is copied.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
-    leaf: Option<Arc<Node>>,
-    rows: Vec<Place>,
-    copies: Vec<Copied>,
-    /// Keys and values of the copies.
-    bytes: Vec<u8>,
-    /// Of the last cell that was lent.
-    key: Vec<u8>,
+    leaves: Vec<Node>,
+    copies: Vec<(IndexKey, Entry)>,
+    runs: Vec<Run>,
+    /// The run that has the row, and those that follow.
+    run: usize,
+    row: usize,
     /// Where the next chunk begins; `None` if nothing follows.
     pub(crate) next: Option<Vec<u8>>,
 }
@@ -69,105 +57,177 @@ impl Chunk {
         Self { next: Some(from.to_vec()), ..Self::default() }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    pub(crate) fn row(&mut self, index: usize) -> Option<Row<'_>> {
-        let key = match *self.rows.get(index)? {
-            Place::Cell(cell) => {
-                self.key.clear();
-                self.leaf.as_ref()?.put_key(cell, &mut self.key);
-                &self.key
+    /// Goes on to the next row, if there is one.
+    #[inline]
+    pub(crate) fn advance(&mut self) -> bool {
+        while let Some(run) = self.runs.get_mut(self.run) {
+            if let Some(row) = run.rows.next() {
+                self.row = row;
+                return true;
             }
-            Place::Copy(copy) => self.bytes.get(self.copies.get(copy)?.key.clone())?,
-        };
-        Some(Row { key, entry: self.entry(index)? })
-    }
-
-    /// What a row has besides its key.
-    pub(crate) fn entry(&self, index: usize) -> Option<LeafEntry<'_>> {
-        let copy = match *self.rows.get(index)? {
-            Place::Cell(cell) => return self.leaf.as_ref()?.entry(cell).ok(),
-            Place::Copy(copy) => copy,
-        };
-        let Copied { sequence, modified, value, .. } = self.copies.get(copy)?;
-        let value = match value {
-            Value::Inline { bytes, timed } => {
-                LeafValue::Inline { bytes: self.bytes.get(bytes.clone())?, timed: *timed }
-            }
-            Value::Record { size, record } => LeafValue::Record { size: *size, record: *record },
-        };
-        Some(LeafEntry { sequence: *sequence, modified: *modified, value })
-    }
-
-    /// The first row whose key is not below `key`.
-    pub(crate) fn position(&mut self, key: &[u8]) -> usize {
-        let (mut from, mut to) = (0, self.rows.len());
-        while from < to {
-            let middle = usize::midpoint(from, to);
-            if self.row(middle).is_some_and(|row| row.key < key) {
-                from = middle + 1;
-            } else {
-                to = middle;
-            }
+            self.run += 1;
         }
-        from
+        false
+    }
+
+    /// The row that it is at. (The entries of nodes are proven.)
+    #[inline]
+    pub(crate) fn row(&self) -> Option<Row<'_>> {
+        let run = self.runs.get(self.run)?;
+        if let Some(leaf) = run.leaf {
+            let leaf = self.leaves.get(leaf)?;
+            let (suffix, entry) = leaf.cell(self.row);
+            return Some(Row { key: [leaf.prefix(), suffix], entry: entry.ok()? });
+        }
+        let (key, entry) = self.copies.get(self.row)?;
+        Some(Row { key: [key.as_bytes(), &[]], entry: entry.as_leaf() })
+    }
+
+    /// Whether the value of the row is here.
+    #[inline]
+    pub(crate) fn is_inline(&self) -> bool {
+        let Some(run) = self.runs.get(self.run) else { return true };
+        match run.leaf.map(|leaf| self.leaves.get(leaf)) {
+            Some(leaf) => leaf.is_none_or(|leaf| leaf.is_inline(self.row)),
+            None => self.copies.get(self.row).is_none_or(|(_, entry)| entry.as_leaf().is_inline()),
+        }
+    }
+
+    /// Leaves out the rows below `key` that follow.
+    pub(crate) fn skip_to(&mut self, key: &[u8]) {
+        let follow = self.runs.get(self.run..).unwrap_or_default();
+        self.run += follow.partition_point(|run| self.position(run, key) >= run.rows.end);
+        let start = self.runs.get(self.run).map(|run| self.position(run, key));
+        match (self.runs.get_mut(self.run), start) {
+            (Some(run), Some(start)) => run.rows.start = run.rows.start.max(start),
+            _ => self.next = self.next.take().map(|next| next.max(key.to_vec())),
+        }
+    }
+
+    /// The first row of where a run is whose key is not below `key`.
+    fn position(&self, run: &Run, key: &[u8]) -> usize {
+        match run.leaf.and_then(|leaf| self.leaves.get(leaf)) {
+            Some(leaf) => leaf.search(key).unwrap_or_else(|behind| behind),
+            None => self.copies.partition_point(|(copy, _)| copy.as_bytes() < key),
+        }
     }
 
     fn clear(&mut self) {
-        self.leaf = None;
-        self.rows.clear();
+        self.leaves.clear();
         self.copies.clear();
-        self.bytes.clear();
-        self.next = None;
+        self.runs.clear();
+        (self.run, self.row, self.next) = (0, 0, None);
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
-    }
-
-    fn push(&mut self, key: &[u8], entry: &LeafEntry<'_>) {
-        let key = self.put(key);
-        let value = match entry.value {
-            LeafValue::Inline { bytes, timed } => Value::Inline { bytes: self.put(bytes), timed },
-            LeafValue::Record { size, record } => Value::Record { size, record },
-        };
-        let LeafEntry { sequence, modified, .. } = *entry;
-        self.rows.push(Place::Copy(self.copies.len()));
-        self.copies.push(Copied { key, sequence, modified, value });
-    }
-
-    /// Takes the rows of both, the newer ones first, where memory hides no ranges. Tells where it has
-    /// stopped before the end.
-    fn merge<'a>(
+    /// Fills it with the next rows from `from` on and below `to`: at least one, or none up to where
+    /// the next chunk begins. It takes so many leaves at most, and so many copies.
+    fn fill(
         &mut self,
-        (leaf, cells): (Option<&Node>, Range<usize>),
-        mut states: States<'a, impl Iterator<Item = KeyPoint<'a>>>,
-    ) -> Option<Vec<u8>> {
-        let Range { start: mut cell, end } = cells;
-        let mut taken = 0;
-        while let Some((key, entry)) = states.next() {
-            let key = key.as_bytes();
-            let (at, next) = match leaf.map_or(Err(cell), |leaf| leaf.search(key)) {
-                Ok(at) => (at, at.saturating_add(1)),
-                Err(at) => (at, at),
-            };
-            self.rows.extend((cell..at).map(Place::Cell));
-            cell = cell.max(at);
-            if taken == STATES_MAX {
-                return Some(key.to_vec());
+        memory: Memory<'_>,
+        tree: &mut Cursor<'_>,
+        (from, to): (&[u8], &[u8]),
+        (leaves, copies): (usize, usize),
+    ) -> Result<(), Stop> {
+        self.clear();
+        let mut seen = from;
+        while let Some((_, end)) = memory.cut_of(seen) {
+            seen = end;
+        }
+        let (mut end, mut cell) = (None, 0);
+        if seen < to {
+            tree.seek(seen)?;
+            cell = tree.leaf().map_or(0, |(_, cell)| *cell);
+            end = self.take_leaves(tree, memory, to, leaves)?;
+        }
+        let upper = end.as_deref().unwrap_or(to);
+        let mut merge = Merge { memory, cuts: memory.hides_any(from, upper), leaf: 0, cell };
+        for (looked_at, (key, entry)) in memory.states(from, upper).enumerate() {
+            if looked_at == STATES_MAX || self.copies.len() == copies {
+                self.next = Some(key.as_bytes().to_vec());
+                break;
             }
-            taken += 1;
-            cell = cell.max(next);
+            merge.cells_below(self, Some(key.as_bytes()));
             if let Some(entry) = entry {
-                self.push(key, &entry.as_leaf());
+                let row = self.copies.len();
+                self.copies.push((key.clone(), entry.clone()));
+                push(&mut self.runs, None, row..row + 1);
             }
         }
-        self.rows.extend((cell..end).map(Place::Cell));
-        None
+        let full = self.next.take();
+        // All of the leaves is below where they end.
+        merge.cells_below(self, full.as_deref().or(end.is_none().then_some(to)));
+        self.next = full.or(end);
+        // In a tree out of order a walk would run in circles.
+        if self.next.as_deref().is_some_and(|next| next <= from) {
+            return Err(tree.out_of_order());
+        }
+        Ok(())
+    }
+
+    /// Takes the leaf where the cursor is, and those behind it that are in memory. Tells which key
+    /// below `to` they end at, if any.
+    fn take_leaves(
+        &mut self,
+        tree: &mut Cursor<'_>,
+        memory: Memory<'_>,
+        to: &[u8],
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Stop> {
+        while let Some((leaf, _)) = tree.leaf() {
+            self.leaves.push(leaf.clone());
+            let Some(end) = tree.leaf_end().filter(|end| **end < *to) else { break };
+            if self.leaves.len() >= most || memory.cut_of(&end).is_some() {
+                return Ok(Some(end));
+            }
+            match tree.next_leaf() {
+                Err(Stop::Wanted(..)) => return Ok(Some(end)),
+                told => told?,
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Leaves on their way into the runs of their chunk.
+struct Merge<'m> {
+    memory: Memory<'m>,
+    /// Whether memory hides anything in them by cuts.
+    cuts: bool,
+    /// Where the rest begins.
+    leaf: usize,
+    cell: usize,
+}
+
+impl Merge<'_> {
+    /// Takes the cells whose keys are below `key`, or all that are left, and leaves out the one that
+    /// has this key: there is something newer.
+    fn cells_below(&mut self, chunk: &mut Chunk, key: Option<&[u8]>) {
+        while let Some(leaf) = chunk.leaves.get(self.leaf) {
+            let found = key.map_or(Err(leaf.len()), |key| leaf.search(key));
+            let start = self.cell;
+            let end = found.unwrap_or_else(|end| end).max(start);
+            if self.cuts {
+                let seen = |cell: &usize| self.memory.cut_of(&leaf.key(*cell)).is_none();
+                for cell in (start..end).filter(seen) {
+                    push(&mut chunk.runs, Some(self.leaf), cell..cell + 1);
+                }
+            } else {
+                push(&mut chunk.runs, Some(self.leaf), start..end);
+            }
+            self.cell = if found == Ok(end) { end + 1 } else { end };
+            if end < leaf.len() {
+                return;
+            }
+            (self.leaf, self.cell) = (self.leaf + 1, 0);
+        }
+    }
+}
+
+fn push(runs: &mut Vec<Run>, leaf: Option<usize>, rows: Range<usize>) {
+    match runs.last_mut() {
+        Some(last) if last.leaf == leaf && last.rows.end == rows.start => last.rows.end = rows.end,
+        _ if rows.is_empty() => {}
+        _ => runs.push(Run { leaf, rows }),
     }
 }
 
@@ -181,190 +241,32 @@ impl Index {
         to: &[u8],
         pins: &Pins,
     ) -> Result<(), Stop> {
-        chunk.clear();
         let (memory, mut tree) = self.split(pins);
-        let part = Stretch::find(memory, &mut tree, (from, to))?;
-        let upper = part.end.as_deref().unwrap_or(to);
-        if memory.hides_any(from, upper) {
-            chunk.next = part.visible(memory, (from, to), |key, entry| {
-                chunk.push(key, entry);
-                true
-            })?;
-            return Ok(());
-        }
-        let cells = part.leaf.as_ref().map_or(0..0, |(leaf, cell)| match part.end {
-            Some(_) => *cell..leaf.len(),
-            None => *cell..leaf.search(to).unwrap_or_else(|behind| behind),
-        });
-        chunk.leaf = part.leaf.as_ref().map(|(leaf, _)| Arc::clone(leaf));
-        let leaf = part.leaf.as_ref().map(|(leaf, _)| &**leaf);
-        let next = chunk.merge((leaf, cells), states(memory, from, upper));
-        chunk.next = next.or(part.end);
-        Ok(())
+        chunk.fill(memory, &mut tree, (from, to), (LEAVES_MAX, STATES_MAX))
+    }
+
+    /// The same of what the tree has, hidden or not.
+    pub(crate) fn fill_from_tree(
+        &mut self,
+        chunk: &mut Chunk,
+        from: &[u8],
+        to: &[u8],
+        pins: &Pins,
+    ) -> Result<(), Stop> {
+        let (_, mut tree) = self.split(pins);
+        let nothing = Memory { delta: &Delta::default(), frozen: None };
+        chunk.fill(nothing, &mut tree, (from, to), (LEAVES_MAX, STATES_MAX))
     }
 }
 
-/// Shows `each` the rows from `from` on and below `to` in key order, as far as one leaf goes or until
-/// it wants no more, and tells where those begin that follow, if any can.
-pub(super) fn visible(
+/// Whether any key of a range has a value, as far as one leaf goes; if not, where the rest begins, if
+/// there is any.
+pub(super) fn any(
     memory: Memory<'_>,
     tree: &mut Cursor<'_>,
     range: (&[u8], &[u8]),
-    each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
-) -> Result<Option<Vec<u8>>, Stop> {
-    Stretch::find(memory, tree, range)?.visible(memory, range, each)
-}
-
-/// What one leaf has of a range.
-struct Stretch {
-    /// From this cell on.
-    leaf: Option<(Arc<Node>, usize)>,
-    /// Where what follows is in the next leaf, if that is within the range.
-    end: Option<Vec<u8>>,
-}
-
-impl Stretch {
-    fn find(
-        memory: Memory<'_>,
-        tree: &mut Cursor<'_>,
-        (from, to): (&[u8], &[u8]),
-    ) -> Result<Self, Stop> {
-        let mut seen = from;
-        while let Some((_, end)) = memory.cut_of(seen) {
-            seen = end;
-        }
-        if seen >= to {
-            return Ok(Self { leaf: None, end: None });
-        }
-        tree.seek(seen)?;
-        let end = tree.leaf_end().filter(|end| **end < *to);
-        // In a tree out of order a walk would run in circles.
-        if end.as_deref().is_some_and(|end| end <= from) {
-            return Err(tree.out_of_order());
-        }
-        Ok(Self { leaf: tree.leaf().cloned(), end })
-    }
-
-    /// As the function of that name.
-    fn visible(
-        self,
-        memory: Memory<'_>,
-        (from, to): (&[u8], &[u8]),
-        each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
-    ) -> Result<Option<Vec<u8>>, Stop> {
-        let leaf = self.leaf.as_ref();
-        let cell = leaf.map_or(0, |(_, cell)| *cell);
-        let mut cells = Cells { leaf: leaf.map(|(leaf, _)| &**leaf), cell, key: Vec::new() };
-        cells.settle(memory, to);
-        let states = states(memory, from, self.end.as_deref().unwrap_or(to));
-        Ok(merge(states, cells, memory, to, each)?.or(self.end))
-    }
-}
-
-/// Shows `each` the rows of both, in key order; where both have the key, of the states. Tells where it
-/// has stopped before the end.
-fn merge<'a>(
-    mut states: States<'a, impl Iterator<Item = KeyPoint<'a>>>,
-    mut cells: Cells<'_>,
-    memory: Memory<'_>,
-    to: &[u8],
-    mut each: impl FnMut(&[u8], &LeafEntry<'_>) -> bool,
-) -> Result<Option<Vec<u8>>, Stop> {
-    let mut taken = 0;
-    loop {
-        let order = match (states.peek(), cells.leaf) {
-            (None, None) => return Ok(None),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some((key, _)), Some(_)) => key.as_bytes().cmp(&cells.key),
-        };
-        let mut more = true;
-        if order != Ordering::Greater {
-            let Some((key, entry)) = states.next() else { return Ok(None) };
-            if taken >= STATES_MAX {
-                return Ok(Some(key.as_bytes().to_vec()));
-            }
-            taken += 1;
-            more = entry.is_none_or(|entry| each(key.as_bytes(), &entry.as_leaf()));
-        }
-        if order != Ordering::Less {
-            if order == Ordering::Greater
-                && let Some(entry) = cells.entry()?
-            {
-                more = each(&cells.key, &entry);
-            }
-            cells.cell += 1;
-            cells.settle(memory, to);
-        }
-        if !more {
-            return Ok(None);
-        }
-    }
-}
-
-/// The visible cells of a leaf.
-struct Cells<'a> {
-    /// `None` when there is none left.
-    leaf: Option<&'a Node>,
-    cell: usize,
-    /// The key of the cell.
-    key: Vec<u8>,
-}
-
-impl<'a> Cells<'a> {
-    /// Goes on to the next cell that is visible, unless this one is.
-    fn settle(&mut self, memory: Memory<'_>, to: &[u8]) {
-        while let Some(leaf) = self.leaf {
-            self.key.clear();
-            leaf.put_key(self.cell.min(leaf.len()), &mut self.key);
-            if self.cell >= leaf.len() || *self.key >= *to {
-                self.leaf = None;
-            } else if memory.cut_of(&self.key).is_some() {
-                self.cell += 1;
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn entry(&self) -> Result<Option<LeafEntry<'a>>, Stop> {
-        let Some(leaf) = self.leaf else { return Ok(None) };
-        let damaged = |fault| Stop::Corrupt(Corruption { part: Part::Node, at: leaf.at(), fault });
-        leaf.entry(self.cell).map(Some).map_err(damaged)
-    }
-}
-
-type KeyPoint<'a> = (&'a IndexKey, &'a Point);
-
-/// The newest states of keys, from both deltas, in key order.
-struct States<'a, I: Iterator<Item = KeyPoint<'a>>> {
-    memory: Memory<'a>,
-    newer: Peekable<I>,
-    older: Peekable<I>,
-}
-
-/// The states from `from` on and below `to`.
-fn states<'a>(
-    memory: Memory<'a>,
-    from: &'a [u8],
-    to: &'a [u8],
-) -> States<'a, impl Iterator<Item = KeyPoint<'a>>> {
-    let points = |delta: Option<&'a Delta>| {
-        delta.into_iter().flat_map(move |delta| delta.points(from, Some(to))).peekable()
-    };
-    States { memory, newer: points(Some(memory.delta)), older: points(memory.frozen) }
-}
-
-impl<'a, I: Iterator<Item = KeyPoint<'a>>> States<'a, I> {
-    fn peek(&mut self) -> Option<State<'a>> {
-        let (newer, older) = (self.newer.peek().copied(), self.older.peek().copied());
-        self.memory.newest(newer, older, |older, newer| older < newer)
-    }
-
-    fn next(&mut self) -> Option<State<'a>> {
-        let (key, entry) = self.peek()?;
-        self.newer.next_if(|(newer, _)| *newer == key);
-        self.older.next_if(|(older, _)| *older == key);
-        Some((key, entry))
-    }
+) -> Result<(bool, Option<Vec<u8>>), Stop> {
+    let mut chunk = Chunk::default();
+    chunk.fill(memory, tree, range, (1, 1))?;
+    Ok((!chunk.runs.is_empty(), chunk.next))
 }

@@ -5,7 +5,6 @@ use crate::error::{Corruption, Fault, Part};
 use crate::format::node::Node;
 use crate::format::pointer::Pointer;
 use crate::format::superblock::Tree;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Why a look at the index can't go on.
@@ -22,7 +21,7 @@ pub(crate) enum Stop {
 #[derive(Debug, Default)]
 pub(crate) struct Pins {
     /// Nodes that it needs, beside those in the cache.
-    pub(crate) nodes: Vec<(Pointer, Arc<Node>)>,
+    pub(crate) nodes: Vec<(Pointer, Node)>,
     /// It has stopped here, with [`Stop::Passed`].
     pub(crate) passed: Option<Vec<u8>>,
 }
@@ -34,12 +33,9 @@ pub(super) struct Nodes<'a> {
 }
 
 impl Nodes<'_> {
-    fn get(&mut self, pointer: Pointer, level: u8) -> Result<Arc<Node>, Stop> {
-        let found = self.cache.get(pointer);
-        let found = found.or_else(|| {
-            let pinned = self.pins.nodes.iter().find(|(pinned, _)| *pinned == pointer);
-            pinned.map(|(_, node)| Arc::clone(node))
-        });
+    fn get(&mut self, pointer: Pointer, level: u8) -> Result<&Node, Stop> {
+        let pinned = || self.pins.nodes.iter().find(|(pinned, _)| *pinned == pointer);
+        let found = self.cache.get(pointer).or_else(|| pinned().map(|(_, node)| node));
         let found = found.ok_or(Stop::Wanted(pointer, level))?;
         // The cache does not know who asks.
         if found.level() == level { Ok(found) } else { Err(damaged(pointer)) }
@@ -51,7 +47,7 @@ fn damaged(pointer: Pointer) -> Stop {
 }
 
 /// A node on the path, and the cell taken.
-type Step = (Arc<Node>, usize);
+type Step = (Node, usize);
 
 /// Where a key is, or would be: between the cells before and behind it.
 pub(super) struct Cursor<'a> {
@@ -67,11 +63,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// The leaf where `key` is, if it is anywhere. The cursor stays where it is.
-    pub(super) fn leaf_of(&mut self, key: &[u8]) -> Result<Option<Arc<Node>>, Stop> {
+    pub(super) fn leaf_of(&mut self, key: &[u8]) -> Result<Option<&Node>, Stop> {
         let Some(Tree { root: mut pointer, mut level }) = self.tree else { return Ok(None) };
         while let Some(below) = level.checked_sub(1) {
             let node = self.nodes.get(pointer, level)?;
-            (pointer, level) = (child(&node, node.child_of(key))?, below);
+            (pointer, level) = (child(node, node.child_of(key))?, below);
         }
         self.nodes.get(pointer, level).map(Some)
     }
@@ -83,20 +79,43 @@ impl<'a> Cursor<'a> {
             return Ok(());
         };
         self.path.clear();
-        let (mut pointer, mut level) = (root, level);
-        loop {
-            let node = self.nodes.get(pointer, level)?;
-            let Some(below) = level.checked_sub(1) else {
-                let cell = node.search(key).unwrap_or_else(|behind| behind);
-                self.path.push((node, cell));
-                break;
-            };
-            let cell = node.child_of(key);
-            (pointer, level) = (child(&node, cell)?, below);
-            self.path.push((node, cell));
-        }
+        self.descend(root, level, |node| {
+            if node.level() > 0 {
+                node.child_of(key)
+            } else {
+                node.search(key).unwrap_or_else(|behind| behind)
+            }
+        })?;
         self.sought = Some(key.to_vec());
         Ok(())
+    }
+
+    /// Goes to the first entry of the next leaf. There must be one.
+    pub(super) fn next_leaf(&mut self) -> Result<(), Stop> {
+        self.sought = None;
+        self.path.pop();
+        while self.path.pop_if(|(branch, cell)| *cell + 1 >= branch.len()).is_some() {}
+        let Some((branch, cell)) = self.path.last_mut() else { return Ok(()) };
+        *cell += 1;
+        let (pointer, below) = (child(branch, *cell)?, branch.level().saturating_sub(1));
+        self.descend(pointer, below, |_| 0)
+    }
+
+    /// Goes on from a node down to a leaf, by the cells that `cell_of` chooses.
+    fn descend(
+        &mut self,
+        mut pointer: Pointer,
+        mut level: u8,
+        cell_of: impl Fn(&Node) -> usize,
+    ) -> Result<(), Stop> {
+        loop {
+            let node = self.nodes.get(pointer, level)?.clone();
+            let cell = cell_of(&node);
+            let next = level.checked_sub(1).map(|below| Ok((child(&node, cell)?, below)));
+            self.path.push((node, cell));
+            let Some(next) = next else { return Ok(()) };
+            (pointer, level) = next?;
+        }
     }
 
     /// Whether the way to the key that was sought passes this node.
@@ -126,18 +145,18 @@ impl<'a> Cursor<'a> {
     pub(super) fn before(&mut self) -> Result<Option<Step>, Stop> {
         let Some((leaf, cell)) = self.path.last() else { return Ok(None) };
         if let Some(cell) = cell.checked_sub(1) {
-            return Ok(Some((Arc::clone(leaf), cell)));
+            return Ok(Some((leaf.clone(), cell)));
         }
         // From the lowest branch that has a cell before the one taken, down to the last leaf there.
         let branches = self.path.split_last().map_or(&[][..], |(_, branches)| branches);
         let turn = branches
             .iter()
             .rev()
-            .find_map(|(branch, cell)| cell.checked_sub(1).map(|cell| (Arc::clone(branch), cell)));
+            .find_map(|(branch, cell)| cell.checked_sub(1).map(|cell| (branch.clone(), cell)));
         let Some((mut node, mut cell)) = turn else { return Ok(None) };
         while let Some(level) = node.level().checked_sub(1) {
             let pointer = child(&node, cell)?;
-            node = self.nodes.get(pointer, level)?;
+            node = self.nodes.get(pointer, level)?.clone();
             cell = node.len() - 1;
         }
         Ok(Some((node, cell)))

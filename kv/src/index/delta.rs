@@ -120,6 +120,11 @@ impl Delta {
         last.filter(|(_, end)| end.as_bytes() >= from)
     }
 
+    /// From where to where cuts hide what is older.
+    pub(super) fn cuts(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.cuts.iter().map(|(from, to)| (from.as_bytes(), to.as_bytes()))
+    }
+
     /// The cut that hides `key`.
     pub(super) fn cut_of(&self, key: &[u8]) -> Option<(&[u8], &[u8])> {
         let up_to = (Bound::Unbounded, Bound::Included(key));

@@ -1,6 +1,6 @@
 //! What a key is, in the words of the contract.
 
-use super::chunk::visible;
+use super::chunk;
 use super::cursor::{Cursor, Pins, Stop};
 use super::entry::Entry;
 use super::sources::{Index, Known, Memory};
@@ -27,7 +27,7 @@ impl Index {
         if key.is_root() {
             return Ok(Found::Dictionary);
         }
-        let Subtree { to, .. } = Subtree::of(key);
+        let below = || Subtree::of(key).to;
         let key = IndexKey::path(key);
         let (memory, mut tree) = self.split(pins);
         if pins.passed.is_none()
@@ -35,7 +35,7 @@ impl Index {
         {
             return Ok(Found::Value(entry));
         }
-        if any_between(memory, &mut tree, (key.as_bytes(), &to), pins)? {
+        if any_between(memory, &mut tree, (key.as_bytes(), &below()), pins)? {
             return Ok(Found::Dictionary);
         }
         let above = value_above(memory, &mut tree, &key)?;
@@ -81,7 +81,7 @@ fn entry(memory: Memory<'_>, tree: &mut Cursor<'_>, key: &[u8]) -> Result<Option
         Known::Nothing => {}
     }
     let Some(leaf) = tree.leaf_of(key)? else { return Ok(None) };
-    leaf.search(key).ok().map(|cell| entry_in(&leaf, cell)).transpose()
+    leaf.search(key).ok().map(|cell| entry_in(leaf, cell)).transpose()
 }
 
 /// Whether any key of a range has a value. It looks at one leaf: if all in it is removed, the look
@@ -92,14 +92,9 @@ fn any_between(
     (from, to): (&[u8], &[u8]),
     pins: &Pins,
 ) -> Result<bool, Stop> {
-    let mut any = false;
-    let next = visible(memory, tree, (pins.passed.as_deref().unwrap_or(from), to), |_, _| {
-        any = true;
-        false
-    })?;
-    match next {
-        Some(next) if !any => Err(Stop::Passed(next)),
-        _ => Ok(any),
+    match chunk::any(memory, tree, (pins.passed.as_deref().unwrap_or(from), to))? {
+        (false, Some(next)) => Err(Stop::Passed(next)),
+        (any, _) => Ok(any),
     }
 }
 

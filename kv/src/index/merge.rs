@@ -21,7 +21,6 @@ use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
 use crate::format::superblock::Tree;
 use crate::log::NewNodes;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::iter::Peekable;
 
@@ -97,7 +96,7 @@ struct Place<'a> {
 /// # Errors
 /// `NoSpace`, and what `read` fails with. Nothing has been written.
 pub(crate) fn step(
-    read: impl FnMut(Pointer, u8) -> Result<Arc<Node>, Error>,
+    read: impl FnMut(Pointer, u8) -> Result<Node, Error>,
     Work { delta, start, moved }: Work<'_>,
     (tree, first, layout): (Option<Tree>, u64, Layout),
     new: NewNodes,
@@ -133,7 +132,7 @@ pub(crate) fn step(
 
 impl<'a, R, P> Merge<'a, R, P>
 where
-    R: FnMut(Pointer, u8) -> Result<Arc<Node>, Error>,
+    R: FnMut(Pointer, u8) -> Result<Node, Error>,
     P: Iterator<Item = (&'a IndexKey, &'a Point)>,
 {
     /// Puts the cells of a node, changed, into the builder.

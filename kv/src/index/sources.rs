@@ -155,24 +155,27 @@ impl Index {
     }
 
     /// A node of the tree is in memory now.
-    pub(crate) fn keep(&mut self, pointer: Pointer, node: Arc<Node>) {
+    pub(crate) fn keep(&mut self, pointer: Pointer, node: Node) {
         self.cache.insert(pointer, node);
     }
 
     /// The node, if it is in memory.
-    pub(crate) fn node(&mut self, pointer: Pointer) -> Option<Arc<Node>> {
-        self.cache.get(pointer)
+    pub(crate) fn node(&mut self, pointer: Pointer) -> Option<Node> {
+        self.cache.get(pointer).cloned()
     }
 
     /// Whether the value that operation `sequence` gave to the key can be its newest one, as far as
     /// memory knows.
     pub(crate) fn may_hold(&self, key: &IndexKey, sequence: u64) -> bool {
-        let memory = Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|f| &*f.delta) };
-        match memory.known(key.as_bytes()) {
+        match self.memory().known(key.as_bytes()) {
             Known::Value(entry) => entry.sequence == sequence,
             Known::Removed => false,
             Known::Nothing => true,
         }
+    }
+
+    pub(super) fn memory(&self) -> Memory<'_> {
+        Memory { delta: &self.delta, frozen: self.frozen.as_ref().map(|frozen| &*frozen.delta) }
     }
 
     /// What memory has and the tree, which are looked at together.
@@ -227,6 +230,20 @@ impl<'a> Memory<'a> {
         self.delta.cut_of(key).or_else(frozen)
     }
 
+    /// The newest states of the keys from `from` on and below `to`, in key order.
+    pub(super) fn states(self, from: &'a [u8], to: &'a [u8]) -> impl Iterator<Item = State<'a>> {
+        let mut newer = self.delta.points(from, Some(to)).peekable();
+        let older = self.frozen.into_iter().flat_map(move |older| older.points(from, Some(to)));
+        let mut older = older.peekable();
+        core::iter::from_fn(move || {
+            let (first, second) = (newer.peek().copied(), older.peek().copied());
+            let (key, entry) = self.newest(first, second, |older, newer| older < newer)?;
+            newer.next_if(|(newer, _)| *newer == key);
+            older.next_if(|(older, _)| *older == key);
+            Some((key, entry))
+        })
+    }
+
     /// The newest state of the last key below `key`.
     pub(super) fn state_before(&self, key: &[u8]) -> Option<State<'a>> {
         let newer = self.delta.point_before(key);
@@ -235,7 +252,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Of two points, the state of the key that comes first; of one key, the newer one.
-    pub(super) fn newest(
+    fn newest(
         &self,
         newer: Option<(&'a IndexKey, &'a Point)>,
         older: Option<(&'a IndexKey, &'a Point)>,

@@ -4,17 +4,18 @@ use super::builder::Builder;
 use super::delta::Delta;
 use super::entry::{Entry, Stored};
 use super::merge::{Budget, Merged, Work, step};
+use super::{Cache, Chunk, Index, Pins, Stop};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::format::index_key::IndexKey;
 use crate::format::layout::Layout;
 use crate::format::node::{Limits, Node};
+use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::superblock::Tree;
 use crate::log::NewNodes;
 use crate::random::Random;
 use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 const BIRTH: u64 = 5;
@@ -53,21 +54,21 @@ fn layout() -> Layout {
 /// All nodes that were ever made, and the tree in force.
 #[derive(Default)]
 struct Forest {
-    nodes: BTreeMap<(u64, u32), Arc<Node>>,
+    nodes: BTreeMap<(u64, u32), Node>,
     tree: Option<Tree>,
 }
 
 impl Forest {
     fn plant(&mut self, tree: Option<Tree>, new: NewNodes) {
         let new = new.into_nodes().into_iter();
-        self.nodes.extend(new.map(|(pointer, node)| (name(pointer), Arc::new(node))));
+        self.nodes.extend(new.map(|(pointer, node)| (name(pointer), node)));
         self.tree = tree;
     }
 
-    fn read(&self, pointer: Pointer, level: u8) -> Arc<Node> {
+    fn read(&self, pointer: Pointer, level: u8) -> Node {
         let node = &self.nodes[&name(pointer)];
         assert_eq!(node.level(), level);
-        Arc::clone(node)
+        node.clone()
     }
 
     /// What the tree holds, and its nodes. Each is in its place: within the bounds that the branches
@@ -251,5 +252,112 @@ fn nodes_on_the_way_to_keys_are_written_anew_and_the_tree_holds_the_same() {
         }
         assert_eq!(take_and_plant(&mut forest, work, budget), (None, 0));
         assert_eq!(forest.check(limits).0, rows, "case {case}");
+    }
+}
+
+/// Changes an index, and what it is expected to hold.
+fn change(random: &mut Random, index: &mut Index, expected: &mut Rows) {
+    for number in 0..random.below(200) as u64 {
+        let key = random.key();
+        let index_key = IndexKey::from_checked(&key);
+        let replaces = expected.contains_key(&key);
+        match random.below(20) {
+            0 => {
+                let to = [&key[..random.below(key.len())], &[5]].concat();
+                expected.retain(|held, _| *held < key || *held >= to);
+                index.remove_range(index_key, IndexKey::from_checked(&to));
+            }
+            1..8 => {
+                expected.remove(&key);
+                index.remove(index_key, replaces);
+            }
+            _ => {
+                let entry = random.entry(FIRST + number);
+                expected.insert(key, entry.clone());
+                index.insert(index_key, entry, replaces);
+            }
+        }
+    }
+}
+
+/// An index of all three sources, and what it holds. No node is in memory yet.
+fn index(random: &mut Random) -> (Forest, Index, Rows) {
+    let (limits, count) = (random.limits(), random.below(400));
+    let mut expected = random.entries(count);
+    let forest = built(&expected, limits);
+    let mut index = Index::new(forest.tree, Cache::new(1 << 16, 4096));
+    if random.below(3) > 0 {
+        change(random, &mut index, &mut expected);
+        index.freeze(ChainPoint::first(1), Vec::new());
+    }
+    change(random, &mut index, &mut expected);
+    (forest, index, expected)
+}
+
+/// What a look tells, with the nodes that it asks for.
+fn look<R>(
+    forest: &Forest,
+    index: &mut Index,
+    mut look: impl FnMut(&mut Index, &Pins) -> Result<R, Stop>,
+) -> R {
+    let mut pins = Pins::default();
+    loop {
+        match look(index, &pins) {
+            Ok(told) => return told,
+            Err(Stop::Wanted(pointer, level)) => {
+                let node = forest.read(pointer, level);
+                index.keep(pointer, node.clone());
+                pins.nodes.push((pointer, node));
+            }
+            Err(Stop::Passed(key)) => {
+                assert!(pins.passed.is_none_or(|passed| passed < key), "it gets on");
+                pins.passed = Some(key);
+            }
+            Err(Stop::Corrupt(corruption)) => panic!("{corruption}"),
+        }
+    }
+}
+
+#[test]
+fn chunks_lend_all_rows_in_order_whatever_is_skipped_and_in_memory() {
+    let mut random = Random(4);
+    for case in 0..400 {
+        let (forest, mut index, expected) = index(&mut random);
+        let (from, to) = (random.key(), random.key());
+        let mut chunk = Chunk::before(&from);
+        // The next row is the first one from here on.
+        let mut at = from.clone();
+        loop {
+            while !chunk.advance()
+                && let Some(from) = chunk.next.take().filter(|next| *next < to)
+            {
+                look(&forest, &mut index, |index, pins| index.fill(&mut chunk, &from, &to, pins));
+            }
+            let row = chunk.row().map(|row| (row.key.concat(), Entry::from_leaf(&row.entry)));
+            let due = expected.range(at.clone()..).next().filter(|(key, _)| **key < to);
+            let due = due.map(|(key, entry)| (key.clone(), entry.clone()));
+            assert_eq!(row, due, "case {case}");
+            let Some((key, _)) = due else { break };
+            at = [&key[..], &[0]].concat();
+            if random.below(8) == 0 {
+                let key = random.key();
+                chunk.skip_to(&key);
+                at = at.max(key);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_range_has_a_key_if_any_row_is_in_it() {
+    let mut random = Random(5);
+    for case in 0..400 {
+        let (forest, mut index, expected) = index(&mut random);
+        for _ in 0..20 {
+            let (from, to) = (random.key(), random.key());
+            let any = look(&forest, &mut index, |index, pins| index.any_between(&from, &to, pins));
+            let mut due = expected.range(from..).take_while(|(key, _)| **key < to);
+            assert_eq!(any, due.next().is_some(), "case {case}");
+        }
     }
 }

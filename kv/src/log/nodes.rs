@@ -27,7 +27,7 @@ pub(crate) fn read_node<D: BlockDevice>(
     }
     let mut bytes = vec![0; pointer.len as usize];
     disk.read(pointer.at, &mut bytes)?;
-    Ok(Node::open(bytes, pointer, birth, level).map_err(damaged)?)
+    Ok(Node::open(&bytes, pointer, birth, level).map_err(damaged)?)
 }
 
 /// Reads the table of the state in force, if it has one.
@@ -99,7 +99,7 @@ impl NewNodes {
             let (at, run) =
                 runs.find(|(at, run)| (*at..*at + run.len() as u64).contains(&pointer.at))?;
             let start = usize::try_from(pointer.at.checked_sub(*at)?).ok()?;
-            Some(run.get(start..)?.get(..pointer.len as usize)?.to_vec())
+            run.get(start..)?.get(..pointer.len as usize)
         };
         let node = |(pointer, level)| {
             Some((pointer, Node::open(bytes(pointer)?, pointer, birth, level).ok()?))

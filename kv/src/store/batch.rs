@@ -236,7 +236,7 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
             return Ok(true);
         }
         self.store.walk((&below.from, &below.to), |walk| {
-            while let Some(key) = walk.next()?.map(|row| row.key.to_vec()) {
+            while let Some(key) = walk.next()?.map(|row| row.key.concat()) {
                 if let Some(gone) = self.removed.iter().find(|removed| removed.contains(&key)) {
                     walk.skip_to(&gone.to);
                 } else if !self.is_gone(&key) {

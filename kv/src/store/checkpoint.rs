@@ -18,7 +18,6 @@ use crate::format::node::Limits as NodeLimits;
 use crate::format::pointer::Pointer;
 use crate::index::{self, Budget, Delta, Frozen, Index, Merged, Work};
 use crate::log::{Log, NewNodes, Progress, Step};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Leaves that one change pays for while a round lasts: so a round of changes that each dirty a
@@ -161,7 +160,7 @@ impl<D: BlockDevice> Store<D> {
         let mut index = self.index.lock();
         put(&mut index, &old);
         for (pointer, node) in new {
-            index.keep(pointer, Arc::new(node));
+            index.keep(pointer, node);
         }
         Ok(())
     }

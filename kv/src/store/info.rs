@@ -29,11 +29,22 @@ pub struct Info {
     pub value_len_max: u64,
 }
 
+/// How much a store holds, exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Keys that have a value.
+    pub keys: u64,
+    /// Bytes of the records that brought these values, headers included.
+    pub live_bytes: u64,
+}
+
 /// What a store holds and how much room it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stat {
-    /// Keys that have a value; too high by what unfinished removals hide.
+    /// Keys that have a value; too high by what unfinished removals hide, which
+    /// [`Store::count`](crate::Store::count) looks up.
     pub keys: u64,
     /// Bytes of the records that brought these values, headers included; too high by what
     /// unfinished removals hide.

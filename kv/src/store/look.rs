@@ -19,7 +19,6 @@ use crate::format::pointer::Pointer;
 use crate::index::{Chunk, Entry, Found, Index, Pins, Row, Stop};
 use crate::key::Key;
 use crate::log;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// How often a look or a walk starts again before it keeps writers out.
@@ -68,7 +67,7 @@ impl<D: BlockDevice> Store<D> {
     }
 
     /// The node that a pointer leads to, out of the cache or into it. Nobody else may write.
-    pub(super) fn read_node(&self, pointer: Pointer, level: u8) -> Result<Arc<Node>, Error> {
+    pub(super) fn read_node(&self, pointer: Pointer, level: u8) -> Result<Node, Error> {
         let (cached, tree) = {
             let mut index = self.index.lock();
             (index.node(pointer), index.tree_version())
@@ -80,12 +79,11 @@ impl<D: BlockDevice> Store<D> {
     }
 
     /// The node that a pointer in this version of the tree leads to.
-    fn read(&self, pointer: Pointer, level: u8, tree: u64) -> Result<Arc<Node>, Error> {
+    fn read(&self, pointer: Pointer, level: u8, tree: u64) -> Result<Node, Error> {
         let node = log::read_node(&self.disk, &self.layout, self.birth, pointer, level)?;
-        let node = Arc::new(node);
         let mut index = self.index.lock();
         if index.tree_version() == tree {
-            index.keep(pointer, Arc::clone(&node));
+            index.keep(pointer, node.clone());
         }
         Ok(node)
     }
@@ -117,8 +115,6 @@ impl<D: BlockDevice> Store<D> {
 pub(super) struct Walk<'a, D> {
     store: &'a Store<D>,
     chunk: Chunk,
-    /// The next row of the chunk.
-    row: usize,
     to: Vec<u8>,
     /// The version of the index at the first look.
     version: Option<u64>,
@@ -128,14 +124,7 @@ pub(super) struct Walk<'a, D> {
 
 impl<'a, D: BlockDevice> Walk<'a, D> {
     fn new(store: &'a Store<D>, from: &[u8], to: &[u8]) -> Self {
-        Self {
-            store,
-            chunk: Chunk::before(from),
-            row: 0,
-            to: to.to_vec(),
-            version: None,
-            moved: false,
-        }
+        Self { store, chunk: Chunk::before(from), to: to.to_vec(), version: None, moved: false }
     }
 
     /// What stands at `key`, at the moment of the walk.
@@ -148,7 +137,7 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
 
     /// The next row. There is none when the walk must start again, too.
     pub(super) fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        while self.row >= self.chunk.len() {
+        while !self.chunk.advance() {
             let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) else {
                 return Ok(None);
             };
@@ -156,16 +145,12 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
                 return Ok(None);
             }
         }
-        self.row += 1;
-        Ok(self.chunk.row(self.row - 1))
+        Ok(self.chunk.row())
     }
 
     /// Leaves out what is below `key`.
     pub(super) fn skip_to(&mut self, key: &[u8]) {
-        self.row = self.row.max(self.chunk.position(key));
-        if self.row >= self.chunk.len() {
-            self.chunk.next = self.chunk.next.take().map(|next| next.max(key.to_vec()));
-        }
+        self.chunk.skip_to(key);
     }
 
     /// The bytes of a value at the moment of the walk; `None` when the walk must start again.
@@ -184,7 +169,6 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
             index.fill(chunk, from, to, pins)?;
             Ok(index.version())
         })?;
-        self.row = 0;
         self.see(version);
         Ok(!self.moved)
     }

@@ -192,7 +192,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
             while ids.len() < limit
                 && let Some(row) = walk.next()?
             {
-                ids.extend(lump_of(row.key).map(LumpId));
+                ids.extend(lump_of(row.index_key().as_bytes()).map(LumpId));
             }
             Ok(ids)
         })
@@ -207,7 +207,9 @@ impl<D: BlockDevice> LumpStore<'_, D> {
         self.0.walk((&from, &to), |walk| {
             let mut sum = 0u64;
             while let Some(row) = walk.next()? {
-                let replaced = Entry::from_leaf(&row.entry).replaced(&self.0.layout, row.key);
+                let key = row.index_key();
+                let replaced =
+                    Entry::from_leaf(&row.entry).replaced(&self.0.layout, key.as_bytes());
                 sum = sum.saturating_add(replaced.len.into());
             }
             Ok(sum)

@@ -9,6 +9,7 @@ mod apply;
 pub mod batch;
 mod checkpoint;
 mod clean;
+mod count;
 mod create;
 mod digest;
 mod group;
@@ -38,7 +39,7 @@ use crate::log::{Disk, Log};
 use alloc::boxed::Box;
 use core::fmt;
 
-pub use info::{Cut, Info, Stat};
+pub use info::{Counts, Cut, Info, Stat};
 use options::Limits;
 pub use options::{CreateOptions, OpenOptions};
 use queue::Queue;

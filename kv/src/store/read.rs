@@ -161,8 +161,7 @@ impl<D: BlockDevice> KvRead for Store<D> {
             Found::Dictionary => {
                 let mut digest = DictionaryDigest::new(key);
                 while let Some(row) = walk.next()? {
-                    let (key, entry) =
-                        (IndexKey::from_checked(row.key), Value::from_leaf(&row.entry));
+                    let (key, entry) = (row.index_key(), Value::from_leaf(&row.entry));
                     let Some(bytes) = walk.fetch(&key, entry)? else { break };
                     digest.add(&key.to_key(), &bytes);
                 }
@@ -192,7 +191,7 @@ impl<D: BlockDevice> Entries<'_, '_, D> {
     /// The next entry; with the time, if it is a value.
     fn next(&mut self) -> Result<Option<(Entry, Option<Timestamp>)>, Error> {
         let Some(row) = self.walk.next()? else { return Ok(None) };
-        let (name, goes_on) = self.below.name_of(&IndexKey::from_checked(row.key));
+        let (name, goes_on) = self.below.name_of(&row.index_key());
         let modified = (!goes_on).then_some(row.entry.modified);
         if goes_on {
             self.walk.skip_to(&self.below.behind(&name));

@@ -117,7 +117,7 @@ impl<D: BlockDevice> Store<D> {
             let (mut copies, mut size) = (Vec::new(), 0u64);
             let most = self.limits.delta_entries.max(ENTRIES_MIN);
             while let Some(row) = walk.next()? {
-                let from = IndexKey::from_checked(row.key);
+                let from = row.index_key();
                 let Some(to) = from.to_key().rebase(source, target) else { continue };
                 let to = IndexKey::path(&to?);
                 let entry = Entry::from_leaf(&row.entry);

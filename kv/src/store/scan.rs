@@ -6,7 +6,7 @@ use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key::{self, IndexKey, Subtree};
 use crate::format::node::LeafValue;
-use crate::index::{self, Chunk, Entry};
+use crate::index::{Chunk, Entry};
 use crate::key::Key;
 use alloc::vec::Vec;
 use core::fmt;
@@ -16,8 +16,6 @@ use core::ops::{Bound, RangeBounds};
 pub struct Scan<'a, D> {
     store: &'a Store<D>,
     chunk: Chunk,
-    /// The next row of the chunk.
-    row: usize,
     to: Vec<u8>,
     key: Key,
     /// Of a row whose value is in a record, or was.
@@ -43,7 +41,7 @@ impl<D: BlockDevice> Store<D> {
     ///
     /// A scan is no snapshot. What is there from its beginning to its end comes up once, with a
     /// value that it has had meanwhile; what is set or removed meanwhile may come up or not. Nothing
-    /// is locked between two rows. Memory is that of one leaf and one value.
+    /// is locked between two rows. Memory is that of 16 leaves and one value.
     ///
     /// ```
     /// # use nerite::{CreateOptions, Key, KvWrite, MemoryDevice, OpenOptions, Store, Timestamp};
@@ -74,7 +72,7 @@ impl<D: BlockDevice> Store<D> {
             Bound::Unbounded => all.to,
         };
         let (chunk, key) = (Chunk::before(&from), Key::ROOT);
-        Scan { store: self, chunk, row: 0, to, key, fetched: None, ended: false }
+        Scan { store: self, chunk, to, key, fetched: None, ended: false }
     }
 }
 
@@ -85,53 +83,53 @@ impl<D: BlockDevice> Scan<'_, D> {
     /// [`Error::Corrupt`], [`Error::Device`]. There are no rows then.
     #[expect(clippy::should_implement_trait, reason = "rows are lent, which an iterator can't")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        let more = if self.ended { Ok(false) } else { self.advance() };
-        self.ended = !matches!(more, Ok(true));
-        let current = self.row.checked_sub(1).filter(|_| !self.ended);
-        more?;
-        let Some(row) = current.and_then(|row| self.chunk.row(row)) else { return Ok(None) };
+        if self.ended || !self.advance()? {
+            return Ok(None);
+        }
+        let Some(row) = self.chunk.row() else { return Ok(None) };
         index_key::read_path(row.key, &mut self.key);
         let (value, last_modified) = match (&self.fetched, row.entry.value) {
-            (Some((entry, value)), _) => (&value[..], entry.modified),
             (None, LeafValue::Inline { bytes, .. }) => (bytes, row.entry.modified),
+            (Some((entry, value)), _) => (&value[..], entry.modified),
             (None, LeafValue::Record { .. }) => return Ok(None),
         };
         Ok(Some(Row { key: &self.key, value, last_modified }))
     }
 
-    /// Goes on to the next row, if there is one, and brings its value.
+    /// Goes on to the next row, if there is one, and brings its value. If there is none, or on an
+    /// error, the scan has ended.
     fn advance(&mut self) -> Result<bool, Error> {
-        loop {
+        while self.chunk.advance() || self.refill()? {
             self.fetched = None;
-            if self.row >= self.chunk.len() {
-                if self.refill()? {
-                    continue;
-                }
-                return Ok(false);
-            }
-            self.row += 1;
-            let row = self.row - 1;
-            if self.chunk.entry(row).is_some_and(|entry| entry.is_inline()) {
+            if self.chunk.is_inline() {
                 return Ok(true);
             }
-            let Some(index::Row { key, entry }) = self.chunk.row(row) else { return Ok(false) };
-            self.fetched = self.store.current(key, Entry::from_leaf(&entry))?;
+            let Some(row) = self.chunk.row() else { return Ok(true) };
+            self.ended = true;
+            let (key, entry) = (row.index_key(), Entry::from_leaf(&row.entry));
+            self.fetched = self.store.current(key.as_bytes(), entry)?;
+            self.ended = false;
             if self.fetched.is_some() {
                 return Ok(true);
             }
             // The value has gone since the row was seen.
         }
+        Ok(false)
     }
 
-    /// Brings the next chunk, if there is one.
+    /// Goes on to the first row of the next chunk that has one.
+    #[inline(never)]
     fn refill(&mut self) -> Result<bool, Error> {
-        let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) else {
-            return Ok(false);
-        };
-        let (chunk, to) = (&mut self.chunk, &self.to);
-        self.store.look(|index, pins| index.fill(chunk, &from, to, pins))?;
-        self.row = 0;
-        Ok(true)
+        self.ended = true;
+        while let Some(from) = self.chunk.next.take().filter(|from| *from < self.to) {
+            let (chunk, to) = (&mut self.chunk, &self.to);
+            self.store.look(|index, pins| index.fill(chunk, &from, to, pins))?;
+            if self.chunk.advance() {
+                self.ended = false;
+                break;
+            }
+        }
+        Ok(!self.ended)
     }
 }
 

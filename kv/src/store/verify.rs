@@ -146,8 +146,8 @@ impl<D: BlockDevice> Store<D> {
         let told = self.walk((&from, &to), |walk| {
             let mut above: Option<IndexKey> = None;
             while let Some(row) = walk.next()? {
-                let key = IndexKey::from_checked(row.key);
-                if let Err(error) = self.verify_value(row.key, &row.entry) {
+                let key = row.index_key();
+                if let Err(error) = self.verify_value(key.as_bytes(), &row.entry) {
                     note(error, findings)?;
                 }
                 if above.is_some_and(|above| key.is_below(&above)) {

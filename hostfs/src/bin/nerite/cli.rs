@@ -39,8 +39,8 @@ Exit status:
 A failure is one line on standard error.
 
 An image may be open in one writer (a guest, create, set, rm), or in any
-number of readers (get, ls, stat, info): all others are refused at once.
-Readers write nothing to it.";
+number of readers (get, ls, stat, info, verify): all others are refused at
+once. Readers write nothing to it.";
 
 /// Looks into Nerite stores on image files and block devices, and changes them.
 #[derive(Debug, Parser)]
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Stat(Stat),
     /// Show what the store is: version, name, sizes
     Info(Image),
+    /// Read all that the store holds, and print what is wrong with it
+    Verify(Image),
 }
 
 /// Of every command.

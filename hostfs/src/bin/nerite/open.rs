@@ -29,7 +29,7 @@ fn open_store(
     device: FileDevice,
     read_only: bool,
 ) -> Result<Store<FileDevice>, Failure> {
-    let options = OpenOptions::new(seed()?).read_only(read_only);
+    let options = OpenOptions::new(seed()?).for_host().read_only(read_only);
     Store::open(device, SystemClock, options).map_err(Failure::store(image))
 }
 

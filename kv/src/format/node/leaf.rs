@@ -7,7 +7,7 @@ use crate::format::pointer::Pointer;
 use alloc::vec::Vec;
 
 /// The value is in a record of the log.
-const RECORD: u8 = 1;
+pub(super) const RECORD: u8 = 1;
 /// The record that brought the value had a time of its own.
 const TIMED: u8 = 2;
 
@@ -63,6 +63,7 @@ impl<'a> LeafEntry<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn decode(payload: &'a [u8]) -> Result<Self, Fault> {
         let mut reader = Reader::new(payload);
         let (flags, sequence, modified) = (reader.u8()?, reader.u64()?, Timestamp(reader.u64()?));

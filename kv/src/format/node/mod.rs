@@ -1,7 +1,8 @@
 //! Nodes: the pages of the tree. They are searched where they lie and never decoded as a whole.
 //!
 //! ```text
-//! | header | common prefix | slots: where each cell starts | cells, in key order | zeros |
+//! | header | common prefix | slots | cells, in key order | zeros |
+//! slot:  | where the cell starts | head: the first bytes of the rest of the key |
 //! cell:  | length of the rest of the key | rest of the key | payload |
 //! ```
 //!

@@ -1,6 +1,6 @@
 //! Cells on their way into nodes.
 
-use super::view::{CELL_LEN, CHECKED_FROM, HEADER_LEN, MAGIC, SLOT_LEN};
+use super::view::{CELL_LEN, CHECKED_FROM, HEADER_LEN, MAGIC, SLOT_LEN, head};
 use crate::format::bytes::Put;
 use crate::format::check::check;
 use alloc::vec::Vec;
@@ -107,7 +107,8 @@ impl Pack {
         let taken = self.cells.get(..count).unwrap_or_default();
         let mut cell_at = bytes.len().saturating_add(count.saturating_mul(SLOT_LEN));
         for cell in taken {
-            bytes.put_u16(short(cell_at));
+            let suffix = self.split(cell).0.get(prefix_len..).unwrap_or_default();
+            bytes.put_u16(short(cell_at)).put_u32(head(suffix));
             let len = cell.end.saturating_sub(cell.start).saturating_sub(prefix_len);
             cell_at = cell_at.saturating_add(CELL_LEN).saturating_add(len);
         }

@@ -1,4 +1,4 @@
-use super::view::CHECKED_FROM;
+use super::view::{CHECKED_FROM, HEADER_LEN, SLOT_LEN};
 use super::*;
 use crate::clock::Timestamp;
 use crate::error::Fault;
@@ -61,12 +61,12 @@ fn leaves(rows: &[Row], block_len: u32) -> Vec<Node> {
         assert!(count == pack.len() || !pack.fits(count + 1, LIMITS), "as full as it gets");
         let (bytes, check) = pack.take_node(count, 0, (BIRTH, AT), block_len);
         assert!(bytes.len() <= 4096 && bytes.len().is_multiple_of(block_len as usize));
-        leaves.push(open(bytes, check).unwrap());
+        leaves.push(open(&bytes, check).unwrap());
     }
     leaves
 }
 
-fn open(bytes: Vec<u8>, check: u32) -> Result<Node, Fault> {
+fn open(bytes: &[u8], check: u32) -> Result<Node, Fault> {
     let pointer = Pointer { at: AT, len: u32::try_from(bytes.len()).unwrap(), check };
     Node::open(bytes, pointer, BIRTH, 0)
 }
@@ -117,7 +117,7 @@ fn every_flipped_bit_is_noticed_padding_included() {
     for bit in 0..sound.len() * 8 {
         let mut damaged = sound.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
-        assert!(open(damaged, check).is_err(), "bit {bit}");
+        assert!(open(&damaged, check).is_err(), "bit {bit}");
     }
 }
 
@@ -126,7 +126,7 @@ fn a_whole_node_of_another_place_store_level_or_life_is_refused() {
     let rows = Random(3).rows(9, 20, 20);
     let (bytes, check) = pack(&rows).take_node(3, 0, (BIRTH, AT), 512);
     let pointer = Pointer { at: AT, len: 512, check };
-    let open = |pointer, birth, level| Node::open(bytes.clone(), pointer, birth, level).err();
+    let open = |pointer, birth, level| Node::open(&bytes, pointer, birth, level).err();
     assert_eq!(open(pointer, BIRTH, 0), None);
     assert_eq!(open(Pointer { at: 0, ..pointer }, BIRTH, 0), Some(Fault::Field("place")));
     assert_eq!(open(pointer, BIRTH + 1, 0), Some(Fault::Field("place")));
@@ -146,7 +146,7 @@ fn cells_that_leave_the_node_are_refused_though_the_check_fits() {
             crafted[at] = value;
             let check = check(&crafted[CHECKED_FROM..]);
             crafted[4..8].copy_from_slice(&check.to_le_bytes());
-            let Ok(node) = open(crafted, check) else {
+            let Ok(node) = open(&crafted, check) else {
                 refused += 1;
                 continue;
             };
@@ -157,6 +157,17 @@ fn cells_that_leave_the_node_are_refused_though_the_check_fits() {
         }
     }
     assert!(refused > 100, "{refused}");
+}
+
+#[test]
+fn a_head_that_is_not_its_keys_is_refused_though_the_check_fits() {
+    let rows = Random(5).rows(9, 20, 20);
+    let (mut bytes, _) = pack(&rows).take_node(5, 0, (BIRTH, AT), 512);
+    let slots = HEADER_LEN + usize::from(bytes[28]);
+    bytes[slots + SLOT_LEN - 1] ^= 1;
+    let check = check(&bytes[CHECKED_FROM..]);
+    bytes[4..8].copy_from_slice(&check.to_le_bytes());
+    assert_eq!(open(&bytes, check).err(), Some(Fault::Field("head")));
 }
 
 #[test]

@@ -4,21 +4,26 @@
 //! every cell is within it, with a key of possible length and a payload of possible length. Whether
 //! keys ascend, `verify` looks; a search in cells out of order finds something else, no more.
 
-use super::leaf::LeafEntry;
+use super::leaf::{LeafEntry, RECORD};
 use crate::error::Fault;
 use crate::format::bytes::Reader;
 use crate::format::check::check;
 use crate::format::index_key::RANGE_END_LEN_MAX;
 use crate::format::pointer::Pointer;
 use crate::planted::{Bug, planted};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
+use core::ops::Range;
 
 /// Bytes of a node's header; the common prefix follows.
 pub(super) const HEADER_LEN: usize = 32;
 pub(super) const MAGIC: [u8; 4] = *b"NrNo";
 pub(super) const CHECKED_FROM: usize = 8;
-pub(super) const SLOT_LEN: usize = 2;
+const AT: Range<usize> = 16..24;
+/// Where the cell starts, and its head: what mostly parts it from its neighbours, so that a search
+/// looks at few cells.
+pub(super) const SLOT_LEN: usize = 2 + 4;
 /// Bytes of a cell without its key and payload.
 pub(super) const CELL_LEN: usize = 2;
 
@@ -49,27 +54,26 @@ pub(crate) fn first_key(bytes: &[u8], birth: u64, at: u64) -> Option<(u64, u8, V
     Some((end as u64, level, [prefix, suffix].concat()))
 }
 
-/// A node, as it lies on the disk.
-#[derive(Debug)]
+/// A node, as it lies on the disk. A clone shares its bytes.
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
-    bytes: Vec<u8>,
-    at: u64,
+    bytes: Arc<[u8]>,
     level: u8,
-    count: usize,
-    prefix_len: usize,
+    count: u16,
+    prefix_len: u16,
     /// Where the last cell ends.
-    end: usize,
+    end: u16,
 }
 
 impl Node {
     /// The node in `bytes`, which were read from where `pointer` leads.
     pub(crate) fn open(
-        bytes: Vec<u8>,
+        bytes: &[u8],
         pointer: Pointer,
         birth: u64,
         level: u8,
     ) -> Result<Self, Fault> {
-        let mut reader = Reader::new(&bytes);
+        let mut reader = Reader::new(bytes);
         if reader.array()? != MAGIC {
             return Err(Fault::Magic);
         }
@@ -85,27 +89,28 @@ impl Node {
         if reader.u8()? != level || reader.u8()? != 0 {
             return Err(Fault::Field("level"));
         }
-        let [count, prefix_len, end] =
-            [reader.u16()?, reader.u16()?, reader.u16()?].map(usize::from);
-        let node = Self { bytes, at: pointer.at, level, count, prefix_len, end };
+        let (count, prefix_len, end) = (reader.u16()?, reader.u16()?, reader.u16()?);
+        let node = Self { bytes: bytes.into(), level, count, prefix_len, end };
         node.check_cells()?;
         Ok(node)
     }
 
     fn check_cells(&self) -> Result<(), Fault> {
         let damaged = Fault::Field("cells");
-        let cells_from = self.slot_at(self.count);
-        if self.count == 0 || self.end > self.bytes.len() || cells_from > self.end {
+        let mut start = self.slots_at().saturating_add(self.len().saturating_mul(SLOT_LEN));
+        if self.count == 0 || self.end() > self.bytes.len() || start > self.end() {
             return Err(damaged);
         }
-        let mut start = cells_from;
-        for index in 0..self.count {
+        for index in 0..self.len() {
             let (found, end) = (self.cell_at(index), self.cell_end(index));
             let cell = self.bytes.get(found..end).filter(|_| found == start).ok_or(damaged)?;
             let mut reader = Reader::new(cell);
             let suffix_len = usize::from(reader.u16()?);
-            reader.take(suffix_len)?;
-            if self.prefix_len.saturating_add(suffix_len) > RANGE_END_LEN_MAX {
+            let suffix = reader.take(suffix_len)?;
+            if self.head_at(index) != Some(head(suffix)) {
+                return Err(Fault::Field("head"));
+            }
+            if self.prefix().len().saturating_add(suffix_len) > RANGE_END_LEN_MAX {
                 return Err(Fault::Field("key length"));
             }
             if self.level == 0 {
@@ -119,8 +124,9 @@ impl Node {
     }
 
     /// The first byte on the device.
-    pub(crate) const fn at(&self) -> u64 {
-        self.at
+    pub(crate) fn at(&self) -> u64 {
+        let at = self.bytes.get(AT).and_then(|at| at.first_chunk());
+        at.map_or(0, |at| u64::from_le_bytes(*at))
     }
 
     /// 0 for a leaf.
@@ -130,7 +136,11 @@ impl Node {
 
     /// Cells in the node, at least 1.
     pub(crate) const fn len(&self) -> usize {
-        self.count
+        self.count as usize
+    }
+
+    const fn end(&self) -> usize {
+        self.end as usize
     }
 
     /// Appends the key of a cell to `key`.
@@ -150,16 +160,14 @@ impl Node {
     /// The cell of this key, or the one that it would come before.
     pub(crate) fn search(&self, key: &[u8]) -> Result<usize, usize> {
         let prefix = self.prefix();
-        let head = key.get(..prefix.len()).unwrap_or(key);
-        let rest = match head.cmp(prefix) {
-            Ordering::Less => return Err(0),
-            Ordering::Greater => return Err(self.count),
-            Ordering::Equal => key.get(prefix.len()..).unwrap_or_default(),
+        let Some(rest) = key.strip_prefix(prefix) else {
+            return Err(if key < prefix { 0 } else { self.len() });
         };
-        let (mut from, mut to) = (0usize, self.count);
+        let head = Some(head(rest));
+        let (mut from, mut to) = (0usize, self.len());
         while from < to {
             let middle = from.midpoint(to);
-            match self.suffix(middle).cmp(rest) {
+            match self.head_at(middle).cmp(&head).then_with(|| self.suffix(middle).cmp(rest)) {
                 Ordering::Less => from = middle.saturating_add(1),
                 Ordering::Greater => to = middle,
                 Ordering::Equal => return Ok(middle),
@@ -178,44 +186,86 @@ impl Node {
         Pointer::read(&mut Reader::new(self.payload(index)))
     }
 
+    /// Whether the value of a cell of a leaf is in it.
+    #[inline]
+    pub(crate) fn is_inline(&self, index: usize) -> bool {
+        self.payload(index).first().is_none_or(|flags| flags & RECORD == 0)
+    }
+
+    /// The key of a cell of a leaf, without the prefix, and its entry.
+    #[inline]
+    pub(crate) fn cell(&self, index: usize) -> (&[u8], Result<LeafEntry<'_>, Fault>) {
+        let (suffix, payload) = self.split_cell(index);
+        (suffix, LeafEntry::decode(payload))
+    }
+
     /// The entry in a cell of a leaf.
+    #[inline]
     pub(crate) fn entry(&self, index: usize) -> Result<LeafEntry<'_>, Fault> {
         LeafEntry::decode(self.payload(index))
     }
 
+    #[inline]
     pub(crate) fn payload(&self, index: usize) -> &[u8] {
         self.split_cell(index).1
     }
 
-    fn prefix(&self) -> &[u8] {
-        let end = HEADER_LEN.saturating_add(self.prefix_len);
-        self.bytes.get(HEADER_LEN..end).unwrap_or_default()
-    }
-
-    fn suffix(&self, index: usize) -> &[u8] {
-        let cell = self.bytes.get(self.cell_at(index)..).unwrap_or_default();
-        let (len, rest) = cell.split_first_chunk().unwrap_or((&[0; CELL_LEN], &[]));
-        rest.get(..usize::from(u16::from_le_bytes(*len))).unwrap_or_default()
-    }
-
+    /// The key of a cell, without the prefix, and the payload.
+    #[inline]
     fn split_cell(&self, index: usize) -> (&[u8], &[u8]) {
         let cell = self.bytes.get(self.cell_at(index)..self.cell_end(index)).unwrap_or_default();
-        let (len, rest) = cell.split_first_chunk().unwrap_or((&[0; CELL_LEN], &[]));
-        rest.split_at_checked(usize::from(u16::from_le_bytes(*len))).unwrap_or_default()
+        let (len, rest) = split_len(cell);
+        rest.split_at_checked(len).unwrap_or_default()
     }
 
-    const fn slot_at(&self, index: usize) -> usize {
-        let slots = HEADER_LEN.saturating_add(self.prefix_len);
-        slots.saturating_add(index.saturating_mul(SLOT_LEN))
+    /// What the keys of all cells begin with.
+    #[inline]
+    pub(crate) fn prefix(&self) -> &[u8] {
+        self.bytes.get(HEADER_LEN..self.slots_at()).unwrap_or_default()
     }
 
+    /// The key of a cell, without the prefix.
+    #[inline]
+    pub(crate) fn suffix(&self, index: usize) -> &[u8] {
+        let (len, rest) = split_len(self.bytes.get(self.cell_at(index)..).unwrap_or_default());
+        rest.get(..len).unwrap_or_default()
+    }
+
+    const fn slots_at(&self) -> usize {
+        HEADER_LEN.saturating_add(self.prefix_len as usize)
+    }
+
+    #[inline]
+    fn slots(&self) -> &[[u8; SLOT_LEN]] {
+        let slots = self.bytes.get(self.slots_at()..).unwrap_or_default().as_chunks().0;
+        slots.get(..self.len()).unwrap_or_default()
+    }
+
+    fn head_at(&self, index: usize) -> Option<u32> {
+        self.slots().get(index).map(|&[_, _, head @ ..]| u32::from_le_bytes(head))
+    }
+
+    #[inline]
     fn cell_at(&self, index: usize) -> usize {
-        let slot = self.bytes.get(self.slot_at(index)..).and_then(|rest| rest.first_chunk());
-        slot.map_or(self.end, |slot| usize::from(u16::from_le_bytes(*slot)))
+        let slot = self.slots().get(index);
+        slot.map_or(self.end(), |&[low, high, ..]| usize::from(u16::from_le_bytes([low, high])))
     }
 
+    #[inline]
     fn cell_end(&self, index: usize) -> usize {
-        let next = index.saturating_add(1);
-        if next < self.count { self.cell_at(next) } else { self.end }
+        self.cell_at(index.saturating_add(1))
     }
+}
+
+/// The length that a cell begins with, and the rest.
+fn split_len(cell: &[u8]) -> (usize, &[u8]) {
+    let (len, rest) = cell.split_first_chunk().unwrap_or((&[0; CELL_LEN], &[]));
+    (usize::from(u16::from_le_bytes(*len)), rest)
+}
+
+/// What stands in the slot of a cell, by the rest of its key: the first bytes as a number, so that it
+/// compares as they do; zeros for those that it lacks.
+pub(super) fn head(suffix: &[u8]) -> u32 {
+    let byte = |index: usize| u32::from(suffix.get(index).copied().unwrap_or(0));
+    byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3)
 }

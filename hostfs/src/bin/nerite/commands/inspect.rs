@@ -1,7 +1,7 @@
-//! `ls` and `stat`.
+//! `ls`, `stat` and `verify`.
 
 use crate::cli;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::open::open_to_read;
 use crate::size::Bytes;
 use humantime::Rfc3339Timestamp;
@@ -114,7 +114,7 @@ pub(crate) fn stat(args: &cli::Stat) -> Result<(), Failure> {
     let image = &args.image.image;
     let store = open_to_read(image)?;
     let text = match &args.key {
-        None => figures(&store),
+        None => figures(&store).map_err(Failure::store(image))?,
         Some(key) => describe(&store, key).map_err(Failure::store(image))?,
     };
     let mut out = io::stdout().lock();
@@ -123,8 +123,8 @@ pub(crate) fn stat(args: &cli::Stat) -> Result<(), Failure> {
         .map_err(|error| Failure::output(&error))
 }
 
-fn figures(store: &Store<FileDevice>) -> String {
-    let stat = store.stat();
+fn figures(store: &Store<FileDevice>) -> Result<String, Error> {
+    let (stat, counts) = (store.stat(), store.count()?);
     let cut = match stat.cut {
         None => "no".to_owned(),
         Some(cut) => format!(
@@ -132,13 +132,30 @@ fn figures(store: &Store<FileDevice>) -> String {
             cut.at, cut.frame, cut.frames_beyond
         ),
     };
-    format!(
+    Ok(format!(
         "keys:  {}\nlive:  {}\nused:  {}\nfree:  {}\ncut:   {cut}\n",
-        stat.keys,
-        Bytes(stat.live_bytes),
+        counts.keys,
+        Bytes(counts.live_bytes),
         Bytes(stat.used_bytes),
         Bytes(stat.free_bytes),
-    )
+    ))
+}
+
+/// Proves all that the store names, and prints what is wrong.
+pub(crate) fn verify(args: &cli::Image) -> Result<(), Failure> {
+    let image = &*args.image;
+    let findings = open_to_read(image)?.verify().map_err(Failure::store(image))?;
+    let mut out = io::stdout().lock();
+    findings
+        .iter()
+        .try_for_each(|finding| writeln!(out, "{finding}"))
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::output(&error))?;
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{}: damaged in {} place(s)", image.display(), findings.len());
+    Err(Failure::new(Code::Corrupt, message))
 }
 
 fn describe(store: &Store<FileDevice>, key: &Key) -> Result<String, Error> {

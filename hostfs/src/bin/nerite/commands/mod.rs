@@ -20,5 +20,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Rm(args) => data::rm(&args),
         Command::Ls(args) => inspect::ls(&args),
         Command::Stat(args) => inspect::stat(&args),
+        Command::Verify(args) => inspect::verify(&args),
     }
 }
