@@ -51,7 +51,10 @@ pub(crate) const STEP_BYTES_MIN: usize = 1024;
 /// Segments that a commit must leave, the named ones included. `growth` bytes of entries are on their
 /// way into the tree, in addition to what it has.
 pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u32 {
-    let moves = kept_by_steps(&superblock.layout).saturating_add(step_segments(superblock));
+    // The root grows with what goes into it.
+    let root_growth = if purpose == Purpose::Grow { growth } else { 0 };
+    let moves =
+        kept_by_steps(&superblock.layout).saturating_add(step_segments(superblock, root_growth));
     // Survivors, and their moves.
     let changes = moves.saturating_add(2);
     if planted(Bug::ReserveIgnored) && purpose != Purpose::Move {
@@ -109,7 +112,7 @@ pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u
 
 /// Segments that the smallest step can take: what a leaf and what comes into it need, all nodes above
 /// it, perhaps a new root, and the table.
-fn step_segments(superblock: &Superblock) -> u32 {
+fn step_segments(superblock: &Superblock, root_growth: u64) -> u32 {
     let Superblock { layout, tree, .. } = superblock;
     let node = u64::from(layout.node_len_max());
     if layout.segment_blocks == 1 {
@@ -122,7 +125,9 @@ fn step_segments(superblock: &Superblock) -> u32 {
     let blocks =
         u64::from(layout.block_len).saturating_mul(if layout.segment_blocks <= 2 { 2 } else { 3 });
     let len = [leaf, STEP_BYTES_MIN as u64, blocks, path_len(superblock)];
-    let len = len.into_iter().fold(0, u64::saturating_add);
+    let root = tree.map_or(0, |tree| u64::from(tree.root.len));
+    let root_growth = root_growth.min(node.saturating_sub(root));
+    let len = len.into_iter().fold(root_growth, u64::saturating_add);
     // The last blocks of a segment may be too few for a node; and the first one has begun.
     let segment = layout.segment_len();
     let used = if holds_many_nodes(layout) { segment.saturating_sub(node) } else { segment };
