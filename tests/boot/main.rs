@@ -250,3 +250,22 @@ fn device_registers_above_4_gib_are_reached() {
     machine.run(&disk.path, "set /a=b").is_done();
     assert_eq!(disk.get("/a"), "b");
 }
+
+/// Without what `strip` takes away: what is loaded, to the last byte of it in the file.
+#[test]
+fn the_image_is_small() {
+    const MAX: u64 = 300 << 10;
+    let image = fs::read(vm::image()).unwrap();
+    let number = |at: usize, len: usize| {
+        image[at..at + len].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    };
+    let at = |number: u64| usize::try_from(number).unwrap();
+    // ELF64: where the program headers are, the size of one, how many.
+    let (headers, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    let ends = (0..count).map(|index| {
+        let header = at(headers + index * size);
+        number(header + 8, 8) + number(header + 32, 8)
+    });
+    let loaded = ends.max().unwrap();
+    assert!((10_000..=MAX).contains(&loaded), "{loaded} bytes are loaded, {MAX} are allowed");
+}
