@@ -7,6 +7,7 @@ mod vm;
 use nerite::{CreateOptions, Key, KvRead, KvWrite, OpenOptions, Store, Timestamp};
 use nerite_hostfs::{FileDevice, SystemClock, random_seed};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -79,6 +80,8 @@ on_both_machines! {
     a_read_only_disk_is_only_read
     a_disk_of_4_kib_blocks_and_little_memory_will_do
     a_disk_without_a_flush_is_refused
+    a_disk_without_a_volatile_cache_needs_none
+    what_was_freed_is_discarded
     a_word_that_makes_no_sense_ends_the_boot
     a_panic_and_a_fault_end_the_boot
 }
@@ -228,6 +231,30 @@ fn a_disk_without_a_flush_is_refused(machine: Config<'_>) {
     let end = machine.run(&disk.path, "");
     end.is_failure(3, "open the store");
     assert!(end.printed.contains("NO flush"), "{}", end.printed);
+}
+
+fn a_disk_without_a_volatile_cache_needs_none(machine: Config<'_>) {
+    let disk = Disk::formatted();
+    let machine = Config { drive: ",cache=writethrough", ..machine };
+    let end = machine.run(&disk.path, "set /a=b");
+    end.is_done();
+    assert!(end.printed.contains("write-through"), "{}", end.printed);
+    assert_eq!(disk.get("/a"), "b");
+}
+
+/// The disk is small, so its segments are used again and again. On the host its file gets holes.
+fn what_was_freed_is_discarded(machine: Config<'_>) {
+    const SIZE: usize = 256 << 10;
+    let disk = Disk::blank();
+    fs::write(&disk.path, vec![0; SIZE]).unwrap();
+    let allocated = || fs::metadata(&disk.path).unwrap().blocks() * 512;
+    let before = allocated();
+    let machine = Config { drive: ",cache=writeback,discard=unmap", ..machine };
+    machine.run(&disk.path, &format!("format {}", "stress 100 ".repeat(8))).is_done();
+    assert!(allocated() < before, "{} of {before} bytes are allocated", allocated());
+    for number in 0..100 {
+        assert_eq!(disk.get(&format!("/stress/{number}")), format!("{number} of boot 1"));
+    }
 }
 
 fn a_word_that_makes_no_sense_ends_the_boot(machine: Config<'_>) {
