@@ -7,6 +7,7 @@ mod vm;
 use nerite::{CreateOptions, Key, KvRead, KvWrite, OpenOptions, Store, Timestamp};
 use nerite_hostfs::{FileDevice, SystemClock, random_seed};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -79,6 +80,8 @@ on_both_machines! {
     a_read_only_disk_is_only_read
     a_disk_of_4_kib_blocks_and_little_memory_will_do
     a_disk_without_a_flush_is_refused
+    a_disk_without_a_volatile_cache_needs_none
+    what_was_freed_is_discarded
     a_word_that_makes_no_sense_ends_the_boot
     a_panic_and_a_fault_end_the_boot
 }
@@ -230,6 +233,30 @@ fn a_disk_without_a_flush_is_refused(machine: Config<'_>) {
     assert!(end.printed.contains("NO flush"), "{}", end.printed);
 }
 
+fn a_disk_without_a_volatile_cache_needs_none(machine: Config<'_>) {
+    let disk = Disk::formatted();
+    let machine = Config { drive: ",cache=writethrough", ..machine };
+    let end = machine.run(&disk.path, "set /a=b");
+    end.is_done();
+    assert!(end.printed.contains("write-through"), "{}", end.printed);
+    assert_eq!(disk.get("/a"), "b");
+}
+
+/// The disk is small, so its segments are used again and again. On the host its file gets holes.
+fn what_was_freed_is_discarded(machine: Config<'_>) {
+    const SIZE: usize = 256 << 10;
+    let disk = Disk::blank();
+    fs::write(&disk.path, vec![0; SIZE]).unwrap();
+    let allocated = || fs::metadata(&disk.path).unwrap().blocks() * 512;
+    let before = allocated();
+    let machine = Config { drive: ",cache=writeback,discard=unmap", ..machine };
+    machine.run(&disk.path, &format!("format {}", "stress 100 ".repeat(8))).is_done();
+    assert!(allocated() < before, "{} of {before} bytes are allocated", allocated());
+    for number in 0..100 {
+        assert_eq!(disk.get(&format!("/stress/{number}")), format!("{number} of boot 1"));
+    }
+}
+
 fn a_word_that_makes_no_sense_ends_the_boot(machine: Config<'_>) {
     let disk = Disk::blank();
     machine.run(&disk.path, "frmat").is_failure(1, "unknown word \"frmat\"");
@@ -249,4 +276,23 @@ fn device_registers_above_4_gib_are_reached() {
         Config { more: &["-device", "pci-testdev,membar=8G"], ..Config::new(Machine::Q35) };
     machine.run(&disk.path, "set /a=b").is_done();
     assert_eq!(disk.get("/a"), "b");
+}
+
+/// Without what `strip` takes away: what is loaded, to the last byte of it in the file.
+#[test]
+fn the_image_is_small() {
+    const MAX: u64 = 300 << 10;
+    let image = fs::read(vm::image()).unwrap();
+    let number = |at: usize, len: usize| {
+        image[at..at + len].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    };
+    let at = |number: u64| usize::try_from(number).unwrap();
+    // ELF64: where the program headers are, the size of one, how many.
+    let (headers, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    let ends = (0..count).map(|index| {
+        let header = at(headers + index * size);
+        number(header + 8, 8) + number(header + 32, 8)
+    });
+    let loaded = ends.max().unwrap();
+    assert!((10_000..=MAX).contains(&loaded), "{loaded} bytes are loaded, {MAX} are allowed");
 }

@@ -1,47 +1,45 @@
-//! What the virtio driver needs of the machine. Memory is mapped one to one and there is no IOMMU,
-//! so a device sees every buffer at its own address, and nothing is copied.
+//! What the disk's driver needs of the machine. Memory is mapped one to one and there is no IOMMU,
+//! so a device sees every buffer at its own address.
 
+use super::clock::elapsed;
 use super::paging::map_device;
-use alloc::alloc::{alloc_zeroed, dealloc, handle_alloc_error};
-use core::alloc::Layout;
+use super::pci::{self, Ports};
+use super::tsc::ticks;
+use core::hint::spin_loop;
 use core::ptr::NonNull;
-use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
+use core::time::Duration;
+use nerite_virtio::{Hal, Run};
+use virtio_drivers::transport::pci::bus::{DeviceFunction, DeviceFunctionInfo};
+
+/// How often the CPU pauses in one wait: some microseconds.
+const PAUSES: u32 = 64;
 
 pub(crate) struct Machine;
 
-fn pages(count: usize) -> Layout {
-    let layout = count.checked_mul(PAGE_SIZE).map(|len| Layout::from_size_align(len, PAGE_SIZE));
-    match layout {
-        Some(Ok(layout)) if layout.size() > 0 => layout,
-        _ => panic!("{count} pages were asked for"),
-    }
-}
-
-// SAFETY: `dma_alloc` returns zeroed pages of its own, or does not return; `mmio_phys_to_virt` maps
-// what it returns, outside RAM; `share` returns the buffer's own address.
+// SAFETY: nobody else drives devices here; `map_device` maps what lies outside RAM for ever;
+// physical addresses are virtual ones, and on x86 the caches are coherent with devices.
 unsafe impl Hal for Machine {
-    fn dma_alloc(count: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
-        let layout = pages(count);
-        // SAFETY: the layout is not empty.
-        let memory = unsafe { alloc_zeroed(layout) };
-        let memory = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout));
-        (memory.as_ptr() as PhysAddr, memory)
+    type Configuration = Ports;
+
+    fn claim(
+        wanted: &dyn Fn(&DeviceFunctionInfo) -> bool,
+    ) -> Option<(Self::Configuration, DeviceFunction)> {
+        pci::find(wanted).map(|function| (Ports, function))
     }
 
-    unsafe fn dma_dealloc(_: PhysAddr, memory: NonNull<u8>, count: usize) -> i32 {
-        // SAFETY: the caller got it from `dma_alloc` with this count.
-        unsafe { dealloc(memory.as_ptr(), pages(count)) };
-        0
-    }
-
-    unsafe fn mmio_phys_to_virt(address: PhysAddr, len: usize) -> NonNull<u8> {
+    fn map(address: u64, len: usize) -> NonNull<u8> {
         map_device(address, len as u64);
         NonNull::new(address as usize as *mut u8).unwrap_or_else(|| panic!("a BAR is at 0"))
     }
 
-    unsafe fn share(buffer: NonNull<[u8]>, _: BufferDirection) -> PhysAddr {
-        buffer.as_ptr().cast::<u8>() as PhysAddr
+    fn physical(memory: NonNull<u8>, len: usize) -> Option<Run> {
+        Some(Run { address: memory.as_ptr() as u64, len })
     }
 
-    unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
+    /// Interrupts are off: the CPU only pauses.
+    fn wait() -> Duration {
+        let start = ticks();
+        (0..PAUSES).for_each(|_| spin_loop());
+        elapsed(start)
+    }
 }

@@ -17,11 +17,13 @@ pub(crate) mod serial;
 mod start_info;
 mod tsc;
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use core::arch::global_asm;
-use nerite_virtio::VirtioBlk;
+use core::error::Error;
+use nerite::DeviceError;
+use nerite_virtio::{Bus, VirtioBlk};
 use start_info::StartInfo;
-use virtio_drivers::transport::SomeTransport;
 
 pub(crate) use clock::Clock;
 pub(crate) use entropy::seed;
@@ -32,7 +34,7 @@ pub(crate) use serial::println;
 global_asm!(include_str!("boot.s"), options(att_syntax));
 
 /// A disk of this machine.
-pub(crate) type Disk = VirtioBlk<hal::Machine, SomeTransport<'static>>;
+pub(crate) type Disk = VirtioBlk<hal::Machine, Bus>;
 
 /// What is there when the image begins.
 pub(crate) struct Boot {
@@ -58,14 +60,24 @@ extern "C" fn rust_entry(start_info: u32, entry: u64) -> ! {
 
 /// The machine's first virtio disk and what to call it. Must be called once.
 pub(crate) fn disk() -> Result<(Disk, String), String> {
-    let found = if pci::present() {
-        pci::find()?.map(|(transport, name)| (SomeTransport::from(transport), name))
-    } else {
-        // SAFETY: QEMU's machine without PCI is microvm, and this is the only call.
-        let found = unsafe { mmio::find() };
-        found.map(|(transport, name)| (SomeTransport::from(transport), name))
+    let on_pci = Bus::claim::<hal::Machine>().map_err(|error| told(&error))?;
+    let (bus, name) = match on_pci {
+        Some((bus, function)) => (bus, format!("virtio-blk-pci at {function}")),
+        None if pci::present() => return Err("there is no virtio disk".to_string()),
+        None => {
+            // SAFETY: QEMU's machine without PCI is microvm, and this is the only call.
+            let (transport, name) = unsafe { mmio::find() }.ok_or("there is no virtio disk")?;
+            (Bus::from(transport), name)
+        }
     };
-    let (transport, name) = found.ok_or("there is no virtio disk")?;
-    let disk = VirtioBlk::new(transport).map_err(|error| error.to_string())?;
+    let disk = VirtioBlk::new(bus).map_err(|error| told(&error))?;
     Ok((disk, name))
+}
+
+/// With what lies behind it.
+fn told(error: &DeviceError) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }

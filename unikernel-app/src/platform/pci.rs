@@ -1,17 +1,14 @@
-//! PCI: configuration space by I/O ports, and the search for a disk on bus 0.
+//! PCI: configuration space by I/O ports, and the search on bus 0.
 
-use super::hal::Machine;
 use super::port::Port;
-use alloc::format;
-use alloc::string::{String, ToString};
-use virtio_drivers::transport::DeviceType;
-use virtio_drivers::transport::pci::bus::{Command, ConfigurationAccess, DeviceFunction, PciRoot};
-use virtio_drivers::transport::pci::{PciTransport, virtio_device_type};
+use virtio_drivers::transport::pci::bus::{
+    ConfigurationAccess, DeviceFunction, DeviceFunctionInfo, PciRoot,
+};
 
 // SAFETY: it selects what `DATA` shows.
 const ADDRESS: Port = unsafe { Port::new(0xcf8) };
-// SAFETY: a configuration register can make a device a bus master. Only `virtio-drivers` and `find`
-// write here, for devices that were given no memory but by the driver.
+// SAFETY: a configuration register can make a device a bus master. Only the driver
+// of a device writes here, which gives the device no memory but what it may have.
 const DATA: Port = unsafe { Port::new(0xcfc) };
 
 const ABSENT: u32 = u32::MAX;
@@ -46,17 +43,11 @@ pub(crate) fn present() -> bool {
     Ports.read_word(HOST_BRIDGE, 0) != ABSENT
 }
 
-/// The first virtio disk, and what to call it. Firmware has given addresses to its BARs.
-pub(crate) fn find() -> Result<Option<(PciTransport, String)>, String> {
-    let mut root = PciRoot::new(Ports);
-    let mut devices = root.enumerate_bus(0);
-    let found = devices.find(|(_, info)| virtio_device_type(info) == Some(DeviceType::Block));
-    let Some((function, _)) = found else {
-        return Ok(None);
-    };
-    let (_, command) = root.get_status_command(function);
-    root.set_command(function, command | Command::MEMORY_SPACE | Command::BUS_MASTER);
-    let transport =
-        PciTransport::new::<Machine, _>(&mut root, function).map_err(|error| error.to_string())?;
-    Ok(Some((transport, format!("virtio-blk-pci at {function}"))))
+/// The first function on bus 0 that is wanted; none if there is no PCI.
+pub(crate) fn find(wanted: &dyn Fn(&DeviceFunctionInfo) -> bool) -> Option<DeviceFunction> {
+    if !present() {
+        return None;
+    }
+    let mut devices = PciRoot::new(Ports).enumerate_bus(0);
+    devices.find(|(_, info)| wanted(info)).map(|(function, _)| function)
 }
