@@ -63,12 +63,6 @@ impl Delta {
         self.cuts.len()
     }
 
-    /// Whether anything in older sources goes when this is merged, and nothing comes in its place.
-    pub(super) fn removes_any(&self) -> bool {
-        let removes = |point: &Point| point.entry.is_none() && point.covers;
-        !self.cuts.is_empty() || self.points.values().any(removes)
-    }
-
     /// The key's state is now `entry`. `covers` counts only if it had none here: whether an
     /// older source has an entry for it that was visible.
     pub(super) fn set(&mut self, key: IndexKey, entry: Option<Entry>, covers: bool) {

@@ -81,12 +81,6 @@ impl Index {
         self.delta.cut_count() + self.frozen.as_ref().map_or(0, |frozen| frozen.delta.cut_count())
     }
 
-    /// Whether the tree takes less room when what memory has is in it, perhaps.
-    pub(crate) fn removes_any(&self) -> bool {
-        let frozen = self.frozen.as_ref().is_some_and(|frozen| frozen.delta.removes_any());
-        frozen || self.delta.removes_any()
-    }
-
     /// The key now has this value. `replaces` tells whether it had one.
     pub(crate) fn insert(&mut self, key: IndexKey, entry: Entry, replaces: bool) {
         self.version += 1;

@@ -72,8 +72,8 @@ impl<D: BlockDevice> Store<D> {
             if purpose == Purpose::Grow
                 && let Err(full) = log.fits(operations, growth)
             {
-                // What is removed counts until it is merged: as live, or as a part of the tree.
-                if self.index.lock().removes_any() && self.merge_some(log)? {
+                // What a removal hides counts as live until it is merged.
+                if self.hides() && self.merge_some(log)? {
                     continue;
                 }
                 return Err(full);
