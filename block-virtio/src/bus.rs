@@ -54,8 +54,8 @@ impl Bus {
         let (_, command) = root.get_status_command(function);
         root.set_command(function, command | Command::MEMORY_SPACE | Command::BUS_MASTER);
         let doorbell = doorbell::<H, _>(&mut root, function, common, notify).ok_or_else(bad)?;
-        let transport = PciTransport::new::<Registers<H>, _>(&mut root, function)
-            .map_err(|error| bad().with_source(error))?;
+        let transport =
+            PciTransport::new::<Registers<H>, _>(&mut root, function).map_err(|_| bad())?;
         Ok(Some((Self { transport: transport.into(), doorbell: Some(doorbell) }, function)))
     }
 }

@@ -41,15 +41,16 @@ impl<H: Hal, T: Transport> VirtioBlk<H, T> {
     /// Takes over the device behind `transport`, which is reset first.
     ///
     /// # Errors
-    /// [`DeviceErrorKind::Unsupported`] if it is no block device of virtio 1.0 or later, or has
-    /// blocks of an impossible size; [`DeviceErrorKind::Io`] if it does not come up.
+    /// [`DeviceErrorKind::Unsupported`] if it is no block device of virtio 1.0 or later, has blocks
+    /// of an impossible size, or does not come up; [`DeviceErrorKind::Io`] if it can't reach the
+    /// queue's memory.
     pub fn new(mut transport: T) -> Result<Self, DeviceError> {
         if transport.device_type() != DeviceType::Block {
             return Err(Fault::Setup("the device is no disk").at(None));
         }
         let features = negotiate::<H>(&mut transport)?;
-        let io = |error| DeviceError::new(DeviceErrorKind::Io, None).with_source(error);
-        let config = Config::read(&mut transport, features).map_err(io)?;
+        let config = Config::read(&mut transport, features)
+            .map_err(|_| Fault::Setup("the configuration can't be read").at(None))?;
         let geometry = config.geometry()?;
         let block_size = geometry.block_size;
         let queue =
