@@ -2,8 +2,8 @@
 
 use crate::support::key;
 use nerite::{
-    Batch, BlockDevice, CreateOptions, Error, Kind, KvRead, KvWrite, MemoryDevice, OpenOptions,
-    Store, Timestamp,
+    Batch, BlockDevice, CreateOptions, Error, Key, Kind, KvRead, KvWrite, MemoryDevice,
+    OpenOptions, Store, Timestamp,
 };
 use nerite_tests::{CountingDevice, Counts};
 
@@ -103,4 +103,58 @@ fn a_batch_changes_no_more_keys_than_a_delta_holds() {
     store.write(&batch(100)).unwrap();
     let told = store.write(&batch(101));
     assert!(matches!(told, Err(Error::TooLarge { size: 101, limit: 100 })), "{told:?}");
+}
+
+/// Many small values in place of a large one take other room than it left.
+#[test]
+fn whatever_a_batch_exchanges_a_full_store_can_be_emptied_key_by_key() {
+    for (block, kib, value, small, count) in
+        [(512, 256, 2000, 20, 30), (512, 512, 8000, 60, 60), (4096, 1024, 3500, 100, 22)]
+    {
+        let device = MemoryDevice::new(512, kib * 2);
+        Store::create(&device, CreateOptions::new(1).block_size(block)).unwrap();
+        let store = Store::open(device, || Timestamp(7), OpenOptions::new(2)).unwrap();
+        let large = |number: usize| key(format!("/large/{number:06}"));
+        let mut keys = Vec::new();
+        while store.set(&large(keys.len()), &vec![7; value]).is_ok() {
+            keys.push(large(keys.len()));
+        }
+        for number in 0..keys.len() {
+            let mut batch = Batch::new();
+            batch.remove(&large(number));
+            let new: Vec<_> = (0..count)
+                .map(|i| key(format!("/small/{:04}/{number}", i * 7919 % 1000)))
+                .collect();
+            for key in &new {
+                batch.set(key, &vec![1; small]);
+            }
+            match store.write(&batch) {
+                Ok(()) => keys.extend(new),
+                Err(Error::NoSpace { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        for key in &keys {
+            store.remove(key).unwrap_or_else(|error| panic!("{kib} KiB, {key}: {error}"));
+        }
+        assert_eq!((store.stat().keys, store.verify().unwrap()), (0, vec![]));
+    }
+}
+
+#[test]
+fn removed_dictionaries_count_too() {
+    let store = store_on(MemoryDevice::new(512, 8192), OpenOptions::new(2).delta_entries(100));
+    let name = |number: usize| key(format!("/{number}"));
+    for number in 0..101 {
+        store.set(&name(number).join("x").unwrap(), b"x").unwrap();
+    }
+    let removals = |count| {
+        let mut batch = Batch::new();
+        (0..count).for_each(|number| batch.remove(&name(number)));
+        store.write(&batch)
+    };
+    let told = removals(101);
+    assert!(matches!(told, Err(Error::TooLarge { size: 101, limit: 100 })), "{told:?}");
+    removals(100).unwrap();
+    assert_eq!(store.list(&Key::ROOT).unwrap().len(), 1);
 }

@@ -2,6 +2,7 @@
 
 use super::key;
 use nerite::{CreateOptions, Error, KvWrite, OpenOptions, Part, Store};
+use nerite_tests::disk::Repeat;
 use nerite_tests::{
     Contents, Fate, Fault, Random, SimDisk, Strike, TestClock, Unflushed, contents,
 };
@@ -160,4 +161,38 @@ fn what_lies_in_the_new_segments_is_found_from_either_slot() {
             assert!(contents(&open(&disk, 5)) == held, "half {half}, slot {slot}");
         }
     }
+}
+
+/// Whatever of it was done, the store goes on in one mind, and either slot may be lost.
+#[test]
+fn reads_that_fail_while_it_grows_leave_nothing_half_done() {
+    let (_, image, count) = full(SMALL, LARGE);
+    let mut half = 0;
+    for after in 0..16 {
+        let disk = SimDisk::from_bytes(SECTOR, image.clone());
+        let options = OpenOptions::new(3).delta_entries(usize::MAX);
+        let mut store = Store::open(&disk, TestClock::new(1), options).unwrap();
+        store.set(&key("fill/0"), &[8; 700]).unwrap();
+        disk.inject(Fault { strike: Strike::ReadFails, after, repeat: Repeat::Forever });
+        let grown = store.grow();
+        disk.heal();
+        let is_large = store.info().block_count == u64::from(LARGE / SECTOR);
+        half += usize::from(grown.is_err() && is_large);
+        if is_large {
+            for number in count..count + 600 {
+                store.set(&key(&format!("fill/{number}")), &[7; 700]).unwrap();
+            }
+        }
+        let held = contents(&store);
+        assert_eq!(store.verify().unwrap(), [], "{after} reads");
+        drop(store);
+        for slot in 0..2 {
+            let disk = SimDisk::from_bytes(SECTOR, disk.crash(|_| Fate::Old));
+            for copy in 0..2 {
+                disk.rot((2 * copy + slot) * PAGE, Fate::Ones);
+            }
+            assert!(contents(&open(&disk, 5)) == held, "{after} reads, slot {slot}");
+        }
+    }
+    assert!(half > 0, "it never failed between the two flips");
 }

@@ -136,11 +136,6 @@ impl Subtree {
         Self { from: path_bytes(key, &[SEPARATOR]), to: path_bytes(key, &[SEPARATOR + 1]) }
     }
 
-    /// Whether the index key is below the dictionary.
-    pub(crate) fn contains(&self, key: &[u8]) -> bool {
-        *self.from <= *key && *key < *self.to
-    }
-
     /// The first possible key of this dictionary behind the entry `name` and everything below it.
     /// Bytes that are no name, as they contain `/`, compare with names as bytes too: the names
     /// behind `a/` are those from `a0` on.

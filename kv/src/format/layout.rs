@@ -74,6 +74,11 @@ impl Layout {
         let count = rest.checked_div(segment).unwrap_or(0).min(rows).min(SEGMENTS_MAX);
         let count = u32::try_from(count).unwrap_or(0);
         layout.segment_count = count.max(self.segment_count);
+        // No more than the segments reach, if there are fewer than would fit.
+        let end = layout.at(layout.segment_count, 0).div_ceil(self.block_len.into());
+        if rest.saturating_sub(u64::from(count).saturating_mul(segment)) >= segment {
+            layout.block_count = end.max(self.block_count);
+        }
         layout
     }
 
@@ -238,6 +243,8 @@ mod tests {
             grown.check().unwrap();
             assert_eq!(grown.log_start(), layout.log_start());
             assert_eq!(grown.segment_len(), layout.segment_len());
+            let unused = grown.len() - grown.at(grown.segment_count, 0);
+            assert!(unused < grown.segment_len() || grown == layout, "{unused} bytes");
             (layout.segment_count, grown.segment_count)
         };
         assert_eq!(grown(4 << 20, 8 << 20), (255, 511));

@@ -1,7 +1,8 @@
 //! A store that takes more of its device.
 //!
-//! Invariant: both slots tell of the segments that were added before anything is written to one. A
-//! state that does not know them could not replay what lies there.
+//! Invariant: both slots tell of the segments that were added before a frame or a node is written to
+//! one. A state that does not know them could not replay what lies there. (The table of the first of
+//! the two may lie there: whoever finds that state knows them.)
 
 use super::append::Log;
 use super::disk::Disk;
@@ -18,8 +19,8 @@ impl Log {
     /// Goes on with `layout`, which has more segments. A round has come as far as `merged_to`.
     ///
     /// # Errors
-    /// As [`checkpoint`](Self::checkpoint). It may have happened, or half of it: the next mount's
-    /// first commit does the rest.
+    /// As [`checkpoint`](Self::checkpoint). It may have happened, or half of it: the superblock in
+    /// force tells, and the next commit does the rest.
     pub(crate) fn grow<D: BlockDevice>(
         &mut self,
         disk: &Disk<D>,
@@ -31,11 +32,13 @@ impl Log {
         let before = self.segments.clone();
         self.segments.grow(layout);
         let grown = self.tell(disk, layout, merged_to);
-        if grown.is_err() {
+        if self.superblock().layout != layout {
             self.segments = before;
         }
         grown?;
-        self.repeat(disk)
+        // Before that is done nothing else is written.
+        self.flips_due = self.flips_due.max(1);
+        self.complete_slots(disk)
     }
 
     /// Writes a state with this layout, and the table that belongs to it if there is one.

@@ -4,8 +4,10 @@
 //! the store as those before it would leave it. One record a key is left in the end, so that a record
 //! never replaces another one of its own group, whose place is not known yet.
 //!
-//! Invariant: in the group the removals of ranges come first, and what they hide is not named as
-//! replaced by what comes after them: so it is counted once.
+//! Invariants:
+//! - In the group the removals of ranges come first, and what they hide is not named as replaced by
+//!   what comes after them: so it is counted once.
+//! - An operation that fails leaves what was staged as it was: in a group commit the others go on.
 
 use super::Store;
 use crate::device::BlockDevice;
@@ -17,6 +19,7 @@ use crate::key::Key;
 use crate::log::{Log, Pending, Purpose};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 use core::ops::Bound;
 
 /// Operations that take effect together: all of them, or none, also after a crash.
@@ -81,7 +84,7 @@ impl<D: BlockDevice> Store<D> {
     ///
     /// # Errors
     /// What [`KvWrite::set`](crate::KvWrite::set) fails with, for any of the operations;
-    /// [`Error::TooLarge`] too if it changes more keys than a delta is to have
+    /// [`Error::TooLarge`] too if it changes more keys and dictionaries than a delta is to have
     /// ([`OpenOptions::delta_entries`](crate::OpenOptions::delta_entries)), or if it takes more than
     /// 8 MiB on the device.
     pub fn write(&self, batch: &Batch) -> Result<(), Error> {
@@ -93,9 +96,9 @@ impl<D: BlockDevice> Store<D> {
                 None => staged.remove(key)?,
             }
         }
-        let most = self.limits.delta_entries.max(KEYS_MIN);
-        if staged.keys.len() > most {
-            return Err(Error::TooLarge { size: staged.keys.len() as u64, limit: most as u64 });
+        let (count, most) = (staged.len(), self.limits.delta_entries.max(KEYS_MIN));
+        if count > most {
+            return Err(Error::TooLarge { size: count as u64, limit: most as u64 });
         }
         self.commit_staged(&mut log, &staged)
     }
@@ -111,19 +114,21 @@ impl<D: BlockDevice> Store<D> {
     }
 }
 
-/// Whether more is live after these than before.
+/// Whether any of these grows the store. Several that do not can't make up for it: small values take
+/// other room than a large one.
 fn grows(operations: &[Pending<'_>]) -> bool {
-    let is_set = |pending: &&Pending<'_>| matches!(pending.operation, Operation::Set { .. });
-    let new = operations.iter().filter(is_set).map(Pending::record_len);
-    let old = operations.iter().filter_map(|pending| pending.replaced);
-    new.fold(0, u64::saturating_add) > old.map(|old| old.len.into()).fold(0, u64::saturating_add)
+    operations.iter().any(|pending| {
+        let is_set = matches!(pending.operation, Operation::Set { .. });
+        is_set && pending.replaced.is_none_or(|old| u64::from(old.len) < pending.record_len())
+    })
 }
 
 /// What a batch comes to so far, over what the store holds. Nobody else may write.
 pub(super) struct Staged<'a, D> {
     store: &'a Store<D>,
-    /// Dictionaries of the store that are removed.
-    removed: Vec<Subtree>,
+    /// Dictionaries of the store that are removed, none within another one: where the keys below each
+    /// begin and end.
+    removed: BTreeMap<Vec<u8>, Vec<u8>>,
     keys: BTreeMap<IndexKey, State<'a>>,
 }
 
@@ -133,6 +138,18 @@ struct State<'a> {
     value: Option<&'a [u8]>,
     /// What the store holds for the key, if no removed dictionary hides it.
     old: Option<Entry>,
+}
+
+/// The keys below a dictionary.
+fn range(below: &Subtree) -> (Bound<&[u8]>, Bound<&[u8]>) {
+    (Bound::Included(&below.from), Bound::Excluded(&below.to))
+}
+
+fn forget<K: Ord + Clone + Borrow<[u8]>, V>(map: &mut BTreeMap<K, V>, below: &Subtree) {
+    let within: Vec<_> = map.range::<[u8], _>(range(below)).map(|(key, _)| key.clone()).collect();
+    for key in within {
+        map.remove(key.borrow());
+    }
 }
 
 /// What stands at a key now.
@@ -146,7 +163,12 @@ enum Standing {
 
 impl<'a, D: BlockDevice> Staged<'a, D> {
     pub(super) const fn new(store: &'a Store<D>) -> Self {
-        Self { store, removed: Vec::new(), keys: BTreeMap::new() }
+        Self { store, removed: BTreeMap::new(), keys: BTreeMap::new() }
+    }
+
+    /// Keys and dictionaries that it changes.
+    fn len(&self) -> usize {
+        self.keys.len().saturating_add(self.removed.len())
     }
 
     pub(super) fn set(&mut self, log: &Log, key: &Key, value: &'a [u8]) -> Result<(), Error> {
@@ -173,10 +195,12 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
             }
             Standing::Dictionary => {
                 let below = Subtree::of(key);
-                self.keys.retain(|key, _| !below.contains(key.as_bytes()));
                 let (from, to) = (&below.from, &below.to);
-                if self.store.look(|index, pins| index.any_between(from, to, pins))? {
-                    self.removed.push(below);
+                let is_there = self.store.look(|index, pins| index.any_between(from, to, pins))?;
+                forget(&mut self.keys, &below);
+                forget(&mut self.removed, &below);
+                if is_there {
+                    self.removed.insert(below.from, below.to);
                 }
             }
             Standing::Nothing | Standing::BelowValue(_) => {}
@@ -210,8 +234,7 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
 
     /// The keys of the batch in a dictionary.
     fn between(&self, below: &Subtree) -> impl Iterator<Item = &State<'a>> {
-        let range = (Bound::Included(&below.from[..]), Bound::Excluded(&below.to[..]));
-        self.keys.range::<[u8], _>(range).map(|(_, state)| state)
+        self.keys.range::<[u8], _>(range(below)).map(|(_, state)| state)
     }
 
     /// Whether the batch gives the key a value.
@@ -222,23 +245,30 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
     /// Whether what the store holds for the key is removed.
     fn is_gone(&self, key: &[u8]) -> bool {
         self.keys.get(key).is_some_and(|state| state.value.is_none())
-            || self.removed.iter().any(|removed| removed.contains(key))
+            || self.removed_with(key).is_some()
+    }
+
+    /// Where the removed dictionary ends that the key is in.
+    fn removed_with(&self, key: &[u8]) -> Option<&[u8]> {
+        let upto = (Bound::Unbounded, Bound::Included(key));
+        let (_, to) = self.removed.range::<[u8], _>(upto).next_back()?;
+        (*key < **to).then_some(to)
     }
 
     /// Whether anything is left of what the store holds in a dictionary.
     fn is_left(&self, below: &Subtree) -> Result<bool, Error> {
-        if self.removed.iter().any(|removed| removed.contains(&below.from)) {
+        if self.removed_with(&below.from).is_some() {
             return Ok(false);
         }
         let touched = self.between(below).next().is_some()
-            || self.removed.iter().any(|removed| below.contains(&removed.from));
+            || self.removed.range::<[u8], _>(range(below)).next().is_some();
         if !touched {
             return Ok(true);
         }
         self.store.walk((&below.from, &below.to), |walk| {
             while let Some(key) = walk.next()?.map(|row| row.key.concat()) {
-                if let Some(gone) = self.removed.iter().find(|removed| removed.contains(&key)) {
-                    walk.skip_to(&gone.to);
+                if let Some(end) = self.removed_with(&key) {
+                    walk.skip_to(end);
                 } else if !self.is_gone(&key) {
                     return Ok(true);
                 }
@@ -248,7 +278,7 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
     }
 
     fn operations(&self) -> Vec<Pending<'_>> {
-        let removals = self.removed.iter().map(|Subtree { from, to }| Pending {
+        let removals = self.removed.iter().map(|(from, to)| Pending {
             operation: Operation::RemoveRange { from, to },
             modified: None,
             replaced: None,

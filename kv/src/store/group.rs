@@ -4,14 +4,12 @@
 
 use super::Store;
 use super::batch::Staged;
-use super::queue::{Entered, Request, Told};
+use super::queue::{Entered, Request, Ticket, Told};
 use crate::device::{BlockDevice, DeviceError};
 use crate::error::Error;
 use crate::log::Log;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-use super::queue::Ticket;
 
 impl<D: BlockDevice> Store<D> {
     /// Does `alone` if nobody else writes; otherwise whoever leads next does what `request` tells.
@@ -51,17 +49,16 @@ impl<D: BlockDevice> Store<D> {
             Request::Set { key, value } => staged.set(log, key, value),
             Request::Remove { key } => staged.remove(key),
         });
-        let mut results: Vec<_> = staging.collect();
-        let committed = self.commit_staged(log, &staged);
-        let Err(error) = committed else { return results };
-        for (ticket, result) in tickets.iter().zip(&mut results).filter(|(_, told)| told.is_ok()) {
-            *result = match error {
-                // Some of them may fit.
-                Error::NoSpace { .. } | Error::TooLarge { .. } => self.do_one(log, &ticket.request),
-                _ => Err(again(&error)),
-            };
+        let results: Vec<_> = staging.collect();
+        let Err(error) = self.commit_staged(log, &staged) else { return results };
+        // What they were told holds only if the others are done.
+        match error {
+            // Some of them may fit.
+            Error::NoSpace { .. } | Error::TooLarge { .. } => {
+                tickets.iter().map(|ticket| self.do_one(log, &ticket.request)).collect()
+            }
+            _ => tickets.iter().map(|_| Err(again(&error))).collect(),
         }
-        results
     }
 
     fn do_one(&self, log: &mut Log, request: &Request) -> Result<(), Error> {
@@ -96,16 +93,18 @@ mod tests {
     use crate::traits::{KvRead, KvWrite};
     use alloc::boxed::Box;
     use alloc::{format, vec};
-    use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
+    use core::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::{Mutex, mpsc};
     use std::thread;
 
     type Hook = Box<dyn FnOnce() -> Result<(), DeviceError> + Send>;
 
-    /// A device that counts flushes, and does something else in the next one.
+    /// A device that counts flushes, and does something else in the next one. After so many reads,
+    /// all others fail.
     struct Hooked {
         device: MemoryDevice,
+        reads: AtomicI64,
         flushes: AtomicU64,
         hook: Mutex<Option<Hook>>,
     }
@@ -115,6 +114,9 @@ mod tests {
             self.device.geometry()
         }
         fn read(&self, requests: &mut [ReadRequest<'_>]) -> Result<(), DeviceError> {
+            if self.reads.fetch_sub(1, SeqCst) <= 0 {
+                return Err(DeviceError::new(DeviceErrorKind::Io, None));
+            }
             self.device.read(requests)
         }
         fn write(&self, requests: &[WriteRequest<'_>]) -> Result<(), DeviceError> {
@@ -134,7 +136,8 @@ mod tests {
 
     fn store() -> (Arc<Hooked>, Shared) {
         let (flushes, hook) = (AtomicU64::new(0), Mutex::new(None));
-        let device = Arc::new(Hooked { device: MemoryDevice::new(512, 2048), flushes, hook });
+        let (device, reads) = (MemoryDevice::new(512, 2048), AtomicI64::new(i64::MAX));
+        let device = Arc::new(Hooked { device, reads, flushes, hook });
         Store::create(&device, CreateOptions::new(1)).unwrap();
         let store = Store::open(Arc::clone(&device), || Timestamp(1), OpenOptions::new(2)).unwrap();
         (device, Arc::new(store))
@@ -254,6 +257,67 @@ mod tests {
         assert!(full > 0, "{told:?}");
         assert_eq!(store.get(&key("/fill/0")).unwrap(), [8; 700]);
         assert_eq!(store.verify().unwrap(), []);
+    }
+
+    /// Another one's removal of the dictionary failed in the middle, and the set went with it.
+    #[test]
+    fn a_removal_that_fails_takes_nothing_with_it_that_is_acknowledged() {
+        let mut failed = 0;
+        for reads in 0..8 {
+            let (device, store) = store();
+            for i in 0..300 {
+                store.set(&key(&format!("/d/{i:04}")), &[7; 100]).unwrap();
+            }
+            store.clean().unwrap();
+            drop(store);
+            let options = OpenOptions::new(3).cache_bytes(0);
+            let store = Store::open(Arc::clone(&device), || Timestamp(1), options).unwrap();
+            let store = Arc::new(store);
+            let (seen, failing) = (Arc::clone(&store), Arc::clone(&device));
+            let call = |i| {
+                // The set comes first.
+                while seen.queue.len() < i {
+                    thread::yield_now();
+                }
+                if i == 0 { store.set(&key("/d/new"), b"x") } else { store.remove(&key("/d")) }
+            };
+            let then = move || {
+                failing.reads.store(reads, SeqCst);
+                Ok(())
+            };
+            let (told, _) = queue_up((&device, &store), 2, call, Box::new(then));
+            device.reads.store(i64::MAX, SeqCst);
+            let is_there = store.exists(&key("/d/new")).unwrap().is_some();
+            let removed = told[1].is_ok();
+            failed += usize::from(told[0].is_ok() && !removed);
+            assert_eq!(is_there, told[0].is_ok() && !removed, "{reads} reads: {told:?}");
+        }
+        assert!(failed > 0, "no removal failed alone");
+    }
+
+    /// The one does not fit, so the other has nothing to be refused for.
+    #[test]
+    fn nobody_is_refused_for_what_was_not_done() {
+        let (device, store) = store();
+        let mut count = 0;
+        while store.set(&key(&format!("/fill/{count}")), &[7; 700]).is_ok() {
+            count += 1;
+        }
+        store.remove(&key("/fill/1")).unwrap();
+        store.set(&key("/first"), b"x").unwrap();
+        let seen = Arc::clone(&store);
+        let call = |i| {
+            while seen.queue.len() < i {
+                thread::yield_now();
+            }
+            match i {
+                0 => store.set(&key("/a"), &vec![7; 15_000]),
+                _ => store.set(&key("/a/b"), b"x"),
+            }
+        };
+        let (told, _) = queue_up((&device, &store), 2, call, Box::new(|| Ok(())));
+        assert!(matches!(told[0], Err(Error::NoSpace { .. })), "{told:?}");
+        assert!(!matches!(told[1], Err(Error::DictionaryExpected(_))), "{told:?}");
     }
 
     #[test]

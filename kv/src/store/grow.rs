@@ -7,8 +7,9 @@ use crate::error::Error;
 impl<D: BlockDevice> Store<D> {
     /// Takes as much of the device as the store can: for when the device was made longer before the
     /// store was opened. Tells how many bytes the store has now. Segments stay as long as they are, so
-    /// it can become about 16 times as long as it was made (below 4 MiB less, and below 256 KiB
-    /// it stays below). If power fails meanwhile, it has grown or not.
+    /// it can become about 16 times as long as it was made from 8 MiB on, and at least 7 times below;
+    /// but what is below 256 KiB stays below. If power fails meanwhile, it has grown or not. How much
+    /// of the log is replayed at open, at most, is as before until the store is opened again.
     ///
     /// # Errors
     /// [`Error::ReadOnly`], [`Error::Poisoned`], [`Error::Stolen`]; [`Error::NoSpace`] if the table of
@@ -20,9 +21,11 @@ impl<D: BlockDevice> Store<D> {
             return Ok(self.layout.len());
         }
         let merged_to = self.index.lock().frozen().map(|frozen| frozen.merged_to.clone());
-        log.grow(&self.disk, layout, merged_to.unwrap_or_default())?;
+        let grown = log.grow(&self.disk, layout, merged_to.unwrap_or_default());
+        // It can have grown and failed.
+        let layout = log.superblock().layout;
         drop(log);
         self.layout = layout;
-        Ok(layout.len())
+        grown.map(|()| layout.len())
     }
 }

@@ -20,38 +20,55 @@ struct Pass {
     free: u32,
     /// Batches that were cleaned.
     batches: u32,
+    /// Frames from here on are not merged: whoever writes meanwhile must not keep it going.
+    end: u64,
+}
+
+impl Pass {
+    fn merges(&self, log: &Log) -> bool {
+        log.superblock().tail_start.number < self.end
+    }
 }
 
 impl<D: BlockDevice> Store<D> {
     /// Brings all changes into the tree and frees all the segments that can be freed, now and not when
-    /// there is no room: for before a backup, or when nobody waits. Other writers come in between. Tells
+    /// there is no room: for before a backup, or when nobody waits. The lock is let go between the units
+    /// of this work. Tells
     /// how many bytes more are free.
     ///
     /// # Errors
     /// [`Error::ReadOnly`], [`Error::Poisoned`], [`Error::Stolen`], [`Error::Corrupt`],
     /// [`Error::Device`].
     pub fn clean(&self) -> Result<u64, Error> {
-        let (end, before) = {
+        let before = {
             let mut log = self.writer()?;
             log.complete_slots(&self.disk)?;
             log.exhausted = false;
-            (log.point().number, log.segments.free())
+            log.segments.free()
         };
-        loop {
-            let mut log = self.writer()?;
-            if log.superblock().tail_start.number >= end || !self.merge_some(&mut log)? {
-                break;
-            }
-        }
-        let mut pass = Pass { free: before, batches: 0 };
+        let end = self.merge_all()?;
+        let mut pass = Pass { free: before, batches: 0, end };
         loop {
             let mut log = self.writer()?;
             if !self.make_room(&mut log, &mut pass)? {
                 break;
             }
         }
+        // The cleaner has committed moves.
+        self.merge_all()?;
         let freed = self.writer()?.segments.free().saturating_sub(before);
         Ok(u64::from(freed).saturating_mul(self.layout.segment_len()))
+    }
+
+    /// Brings what has been committed so far into the tree. Tells which frame will be the next one.
+    fn merge_all(&self) -> Result<u64, Error> {
+        let end = self.writer()?.point().number;
+        loop {
+            let mut log = self.writer()?;
+            if log.superblock().tail_start.number >= end || !self.merge_some(&mut log)? {
+                return Ok(end);
+            }
+        }
     }
 
     /// Sees to it that there is room for the operations. Tells how many segments they open, and how
@@ -65,7 +82,7 @@ impl<D: BlockDevice> Store<D> {
         operations: &[Pending<'_>],
         purpose: Purpose,
     ) -> Result<(u32, u32), Error> {
-        let mut pass = Pass { free: log.segments.free(), batches: 0 };
+        let mut pass = Pass { free: log.segments.free(), batches: 0, end: u64::MAX };
         loop {
             let growth = self.index.lock().growth();
             let keep = log.kept(purpose, growth);
@@ -103,16 +120,16 @@ impl<D: BlockDevice> Store<D> {
             log.repeat(&self.disk)?;
             return Ok(true);
         }
-        if ((self.hides() || self.has_long_tail()) && self.merge_some(log)?)
+        if ((self.hides() || self.has_long_tail()) && pass.merges(log) && self.merge_some(log)?)
             || self.clean_in_pass(log, pass, little)?
-            || self.merge_some(log)?
+            || (pass.merges(log) && self.merge_some(log)?)
             || self.clean_in_pass(log, pass, most)?
         {
             return Ok(true);
         }
         let free = log.segments.free();
         log.exhausted = free <= pass.free;
-        *pass = Pass { free, batches: 0 };
+        *pass = Pass { free, batches: 0, end: pass.end };
         Ok(!log.exhausted)
     }
 
@@ -166,6 +183,38 @@ impl<D: BlockDevice> Store<D> {
                 Err(Error::NoSpace { .. }) if bytes > least => bytes /= 2,
                 told => return told,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::memory::MemoryDevice;
+    use crate::store::batch::Batch;
+    use crate::store::{CreateOptions, OpenOptions};
+    use crate::traits::KvWrite;
+    use alloc::format;
+
+    /// With a commit of another writer between two units of it.
+    #[test]
+    fn cleaning_on_demand_ends_though_somebody_goes_on_writing() {
+        let device = MemoryDevice::new(512, 16 << 11);
+        Store::create(&device, CreateOptions::new(1)).unwrap();
+        let store = Store::open(device, || Timestamp(1), OpenOptions::new(2)).unwrap();
+        let mut batch = Batch::new();
+        for number in 0..5000 {
+            batch.set(&format!("/k/{number:06}").parse().unwrap(), &[1; 100]);
+        }
+        store.write(&batch).unwrap();
+        let end = store.merge_all().unwrap();
+        let mut pass = Pass { free: store.log.lock().segments.free(), batches: 0, end };
+        let mut units = 0;
+        while store.make_room(&mut store.writer().unwrap(), &mut pass).unwrap() {
+            units += 1;
+            assert!(units < 1000, "it goes on for ever");
+            store.set(&"/k/000007".parse().unwrap(), &[2; 100]).unwrap();
         }
     }
 }
