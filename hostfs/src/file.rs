@@ -83,6 +83,25 @@ impl FileDevice {
         device
     }
 
+    /// Makes a file longer, by zeros, and durably so. `size` is in bytes.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`], after which it may be longer or not; also if it has more bytes than that,
+    /// or is a block device of another size.
+    pub fn extend(&mut self, size: u64) -> Result<(), OpenError> {
+        let metadata = self.file.metadata().map_err(OpenError::during("inspect"))?;
+        let grows = metadata.is_file() && size >= metadata.len();
+        if size != self.geometry.size() && !grows {
+            return Err(OpenError::during("extend")(io::Error::from(io::ErrorKind::InvalidInput)));
+        }
+        if grows {
+            self.file.set_len(size).map_err(OpenError::during("extend"))?;
+            fdatasync(&self.file).map_err(OpenError::during("extend"))?;
+            self.geometry.block_count = size / u64::from(self.geometry.block_size);
+        }
+        Ok(())
+    }
+
     fn with_size(file: File, size: u64) -> Result<Self, OpenError> {
         lock(&file, Access::Write)?;
         file.set_len(size).map_err(OpenError::during("set the size of"))?;
@@ -363,6 +382,22 @@ mod tests {
         drop(device);
         FileDevice::open(&path).unwrap();
         drop(duplicate);
+    }
+
+    #[test]
+    fn a_file_becomes_longer_by_zeros_and_never_shorter() {
+        let (dir, mut device) = new_device(4);
+        device.write(&[WriteRequest { block: 3, bufs: &[&[7; 512]] }]).unwrap();
+        device.extend(4 * 512).unwrap();
+        device.extend(6 * 512 + 100).unwrap();
+        assert_eq!(device.geometry().block_count, 6);
+        assert_eq!((block(&device, 3), block(&device, 5)), ([7; 512], [0; 512]));
+        let OpenError::Io { source, .. } = device.extend(5 * 512).unwrap_err() else { panic!() };
+        assert_eq!(source.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(fs::metadata(dir.path().join("image")).unwrap().len(), 6 * 512 + 100);
+        drop(device);
+        let mut device = FileDevice::open_read_only(dir.path().join("image")).unwrap();
+        device.extend(7 * 512).unwrap_err();
     }
 
     #[test]

@@ -11,8 +11,10 @@ mod run;
 
 use alone::alone;
 use nerite_hostfs::{FileDevice, OpenError};
-use run::{ALL, Image, READERS, TOOL, failed, succeeded};
-use std::fs::{self, Permissions};
+use run::{Image, READERS, TOOL, WRITERS, all, failed, noise, succeeded};
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -31,7 +33,7 @@ fn a_writer_keeps_every_command_out() {
     let image = image();
     let before = image.bytes();
     let device = FileDevice::open(image.path()).unwrap();
-    for (verb, args) in ALL {
+    for (verb, args) in all() {
         assert_eq!(image.fails_on_it(5, verb, args), IN_USE, "{verb}");
     }
     assert_eq!(image.fails_on_it(5, "create", ["--force"]), IN_USE);
@@ -49,8 +51,9 @@ fn a_reader_keeps_out_writers_only() {
     for (verb, args) in READERS {
         image.ok(verb, args);
     }
-    assert_eq!(image.fails_on_it(5, "set", ["k", "w"]), IN_USE);
-    assert_eq!(image.fails_on_it(5, "rm", ["k"]), IN_USE);
+    for (verb, args) in WRITERS {
+        assert_eq!(image.fails_on_it(5, verb, args), IN_USE, "{verb}");
+    }
     assert_eq!(image.fails_on_it(5, "create", ["--force"]), IN_USE);
     assert!(image.bytes() == before);
     drop(device);
@@ -119,4 +122,46 @@ fn an_image_that_may_not_be_written_can_be_read() {
         assert!(message.ends_with("can't open it: Permission denied (os error 13)"), "{message}");
     }
     assert_eq!(image.ok("get", ["k"]), b"v");
+}
+
+#[test]
+fn a_session_keeps_others_out_until_its_input_ends() {
+    let _alone = alone();
+    let image = image();
+    let mut session = image.command("open", [""; 0]);
+    let session = session.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = session.spawn().unwrap();
+    // Once it has answered, it has the image.
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"get k\n").unwrap();
+    let mut answer = [0; 2];
+    child.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
+    for (verb, args) in all() {
+        assert_eq!(image.fails_on_it(5, verb, args), IN_USE, "{verb}");
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(image.ok("get", ["k"]), b"v");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_news() {
+    let _alone = alone();
+    let image = Image::with_store("64M");
+    let value = image.beside("value");
+    fs::write(&value, noise(200_000)).unwrap();
+    image.ok("set", [OsStr::new("k"), OsStr::new("--file"), value.as_os_str()]);
+    let lines = image.beside("lines");
+    fs::write(&lines, "get k\nset k never\n").unwrap();
+    for (verb, args) in [("scan", &[][..]), ("get", &["k", "--hex"]), ("dump", &[]), ("open", &[])]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = image.command(verb, args);
+        command.stdin(File::open(&lines).unwrap()).stdout(writer);
+        let output = command.output().unwrap();
+        assert_eq!((output.status.code(), &output.stderr[..]), (Some(4), &b""[..]), "{verb}");
+    }
+    // The session ended with it.
+    assert_eq!(image.text("size", ["k"]), "200000\n");
 }

@@ -1,7 +1,16 @@
 //! The tool as its users meet it: the real binary, on images in directories of their own.
 
+mod bench;
+mod copy;
 mod data;
+mod dump;
 mod image;
 mod listing;
+mod lumps;
+mod part;
 mod refusals;
+mod resize;
 mod run;
+mod session;
+mod terminal;
+mod walk;

@@ -1,6 +1,6 @@
 //! Bad images, bad arguments and full disks: one line, the right exit code, and nothing lost.
 
-use crate::run::{ALL, Image, TOOL, failed, noise};
+use crate::run::{Image, TOOL, all, failed, noise};
 use std::fs::{self, File};
 use std::process::Command;
 
@@ -11,7 +11,7 @@ fn set_len(image: &Image, len: u64) {
 #[test]
 fn a_missing_image_is_named_and_not_made() {
     let image = Image::missing();
-    for (verb, args) in ALL {
+    for (verb, args) in all() {
         let message = image.fails_on_it(4, verb, args);
         assert_eq!(message, "can't open it: No such file or directory (os error 2)");
         assert!(!image.path().exists());
@@ -22,7 +22,7 @@ fn a_missing_image_is_named_and_not_made() {
 fn a_directory_is_no_image() {
     let image = Image::missing();
     fs::create_dir(image.path()).unwrap();
-    for (verb, args) in ALL {
+    for (verb, args) in all() {
         assert_eq!(image.fails_on_it(4, verb, args), "neither a file nor a block device");
     }
     image.fails_on_it(4, "create", ["--force"]);
@@ -32,7 +32,7 @@ fn a_directory_is_no_image() {
 fn what_is_no_store_is_said_to_be_none() {
     for bytes in [noise(1 << 20), vec![0; 1 << 20], noise(1000), b"text".to_vec(), Vec::new()] {
         let image = Image::of(&bytes);
-        for (verb, args) in ALL {
+        for (verb, args) in all() {
             let message = image.fails_on_it(3, verb, args);
             assert_eq!(message, "there is no Nerite store on the device", "{} bytes", bytes.len());
         }
@@ -45,7 +45,7 @@ fn an_image_that_was_cut_short_says_by_how_much() {
     let image = Image::with_store("1M");
     image.ok("set", ["k", "v"]);
     set_len(&image, 512 * 1024);
-    for (verb, args) in ALL {
+    for (verb, args) in all() {
         let message = image.fails_on_it(3, verb, args);
         assert_eq!(message, "the device has 524288 bytes, the store on it has 1048576");
     }

@@ -109,26 +109,39 @@ impl Image {
 }
 
 /// Every command with arguments that are right, as far as the arguments go.
-pub(crate) const ALL: [(&str, &[&str]); 8] = [
-    ("get", &["k"]),
-    ("ls", &[]),
-    ("ls", &["-lR", "/"]),
-    ("stat", &[]),
-    ("info", &[]),
-    ("verify", &[]),
-    ("set", &["k", "v"]),
-    ("rm", &["k"]),
-];
+pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    READERS.into_iter().chain(WRITERS)
+}
 
-/// Those that only read.
-pub(crate) const READERS: [(&str, &[&str]); 7] = [
+/// Those that only read, once `k` is a value.
+pub(crate) const READERS: [(&str, &[&str]); 13] = [
     ("get", &["k"]),
+    ("exists", &["k"]),
+    ("size", &["k"]),
+    ("digest", &["/"]),
     ("ls", &[]),
     ("ls", &["-lR"]),
+    ("scan", &[]),
     ("stat", &[]),
     ("stat", &["k"]),
     ("info", &[]),
     ("verify", &[]),
+    ("dump", &[]),
+    ("open", &["--read-only"]),
+];
+
+/// Those that change the store, or may.
+pub(crate) const WRITERS: [(&str, &[&str]); 10] = [
+    ("set", &["k", "v"]),
+    ("rm", &["k"]),
+    ("mv", &["k", "l"]),
+    ("cp", &["k", "l"]),
+    ("touch", &["k"]),
+    ("allocate", &["l", "5"]),
+    ("load", &["/dev/null"]),
+    ("gc", &[]),
+    ("resize", &["64M"]),
+    ("open", &[]),
 ];
 
 /// Bytes without a pattern, the same ones every time.

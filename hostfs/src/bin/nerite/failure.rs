@@ -64,18 +64,47 @@ impl Failure {
         move |error| Self::new(Code::Io, format!("{name}: {error}"))
     }
 
-    /// Standard output failed. A reader that has seen enough, as `head`, is no news.
-    pub(crate) fn output(error: &io::Error) -> Self {
+    /// The arguments make no sense for what is there.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// Standard output, or a file with this name, failed. A reader that has seen enough, as `head`,
+    /// is no news.
+    pub(crate) fn output(name: impl Display, error: &io::Error) -> Self {
         let message = (error.kind() != io::ErrorKind::BrokenPipe)
-            .then(|| format!("can't write to standard output: {error}"));
+            .then(|| format!("can't write to {name}: {error}"));
         Self { code: Code::Io, message }
     }
 
+    /// The answer is no, and it was given already.
+    pub(crate) fn no() -> Self {
+        Self { code: Code::NotFound, message: None }
+    }
+
+    /// The same, with nothing left to say.
+    pub(crate) fn said(self) -> Self {
+        Self { message: None, ..self }
+    }
+
+    /// With this behind its message.
+    pub(crate) fn and_say(mut self, more: &str) -> Self {
+        if let Some(message) = &mut self.message {
+            message.push_str(more);
+        }
+        self
+    }
+
+    /// Whether nobody reads any more.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.code == Code::Io && self.message.is_none()
+    }
+
     /// Prints the message, if any, as one line.
-    pub(crate) fn report(self) -> ExitCode {
-        if let Some(message) = self.message {
+    pub(crate) fn report(&self) -> ExitCode {
+        if let Some(message) = &self.message {
             // If this fails there is nowhere left to say so; the exit code stays.
-            let _ = writeln!(io::stderr(), "nerite: {}", one_line(&message));
+            let _ = writeln!(io::stderr(), "nerite: {}", one_line(message));
         }
         ExitCode::from(self.code as u8)
     }
@@ -155,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_quiet() {
-        assert!(Failure::output(&io::ErrorKind::BrokenPipe.into()).message.is_none());
-        assert!(Failure::output(&io::ErrorKind::StorageFull.into()).message.is_some());
+        assert!(Failure::output("it", &io::ErrorKind::BrokenPipe.into()).is_closed_pipe());
+        assert!(!Failure::output("it", &io::ErrorKind::StorageFull.into()).is_closed_pipe());
+        assert!(!Failure::no().is_closed_pipe());
     }
 }

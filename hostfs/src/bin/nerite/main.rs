@@ -9,9 +9,19 @@ mod failure;
 
 mod size;
 
+mod number;
+
 mod cli;
 
 mod open;
+
+mod out;
+
+mod format;
+
+mod progress;
+
+mod words;
 
 mod commands;
 

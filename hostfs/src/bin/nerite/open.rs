@@ -1,9 +1,23 @@
 //! How the commands come by a store.
 
 use crate::failure::{Code, Failure};
-use nerite::{OpenOptions, Store};
+use nerite::{BlockDevice, Error, OpenOptions, Store};
 use nerite_hostfs::{FileDevice, SystemClock, random_seed};
 use std::path::Path;
+
+/// An open store, and the image that it is on.
+#[derive(Clone, Copy)]
+pub(crate) struct Opened<'a> {
+    pub(crate) image: &'a Path,
+    pub(crate) store: &'a Store<FileDevice>,
+}
+
+impl Opened<'_> {
+    /// For `map_err`: the store failed.
+    pub(crate) fn failed(&self, error: Error) -> Failure {
+        Failure::store(self.image)(error)
+    }
+}
 
 /// Opens beside other readers. Nothing is written, so there is nothing to close.
 pub(crate) fn open_to_read(image: &Path) -> Result<Store<FileDevice>, Failure> {
@@ -24,11 +38,12 @@ pub(crate) fn open_to_write(
     changed.and(closed.map(drop))
 }
 
-fn open_store(
+/// Opens the store on a device, which may be lent.
+pub(crate) fn open_store<D: BlockDevice>(
     image: &Path,
-    device: FileDevice,
+    device: D,
     read_only: bool,
-) -> Result<Store<FileDevice>, Failure> {
+) -> Result<Store<D>, Failure> {
     let options = OpenOptions::new(seed()?).for_host().read_only(read_only);
     Store::open(device, SystemClock, options).map_err(Failure::store(image))
 }

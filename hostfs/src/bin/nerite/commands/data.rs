@@ -1,39 +1,54 @@
-//! `set`, `get` and `rm`.
+//! Commands on one key: `set`, `get`, `exists`, `size`, `digest`, `rm`, `touch` and `allocate`.
 
-use crate::cli;
+use crate::cli::verbs as cli;
 use crate::failure::{Code, Failure};
-use crate::open::{open_to_read, open_to_write};
+use crate::open::Opened;
+use crate::out::Out;
 use crate::size::Bytes;
-use nerite::{Error, Key, KvRead, KvWrite};
-use std::fmt::Display;
+use nerite::{Error, Info, Key, Kind, KvRead, KvWrite};
+use std::ffi::OsStr;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Gives a key a value.
-pub(crate) fn set(args: &cli::Set) -> Result<(), Failure> {
-    let image = &args.at.image.image;
-    let value = match (&args.file, &args.value) {
+pub(crate) fn set(at: &Opened<'_>, key: &Key, value: &[u8]) -> Result<(), Failure> {
+    at.store.set(key, value).map_err(|error| at.failed(error))
+}
+
+/// Finds the value to be set: what a file holds, or the argument, or standard input if that is `-`.
+/// `info` is that of the store.
+pub(crate) fn value(
+    image: &Path,
+    file: Option<&Path>,
+    value: Option<&OsStr>,
+    info: &dyn Fn() -> Result<Info, Failure>,
+) -> Result<Vec<u8>, Failure> {
+    // The store tells the limit under the longest key. The bytes that a shorter one saves can go to
+    // the value; how many exactly, `set` knows.
+    let limit = || Ok(info()?.value_len_max.saturating_add(Key::LEN_MAX as u64));
+    match (file, value) {
         (Some(path), _) => {
             let name = path.display();
             let file = File::open(path).map_err(Failure::input(&name))?;
-            read_value(image, file, name)?
+            read_value(image, limit()?, file, name)
         }
-        (None, Some(value)) if value == "-" => read_value(image, io::stdin(), "standard input")?,
-        (None, value) => value.clone().unwrap_or_default().as_bytes().to_vec(),
-    };
-    open_to_write(image, |store| store.set(&args.at.key, &value).map_err(Failure::store(image)))
+        (None, Some(value)) if value == "-" => {
+            read_value(image, limit()?, io::stdin(), "standard input")
+        }
+        (None, value) => Ok(value.unwrap_or_default().as_bytes().to_vec()),
+    }
 }
 
 /// Reads a value to its end, and refuses one that the store could take under no key.
-///
-/// The image is open for reading at first, to know that limit, and closed before the value's end is
-/// waited for: it may come from a `get` of the same image.
-fn read_value(image: &Path, source: impl Read, name: impl Display) -> Result<Vec<u8>, Failure> {
-    // The store tells the limit under the longest key. The bytes that a shorter one saves can go to
-    // the value; how many exactly, `set` knows.
-    let limit = open_to_read(image)?.info().value_len_max.saturating_add(Key::LEN_MAX as u64);
+fn read_value(
+    image: &Path,
+    limit: u64,
+    source: impl Read,
+    name: impl Display,
+) -> Result<Vec<u8>, Failure> {
     let mut value = Vec::new();
     // One byte more than that, so that memory is bounded whatever the source is.
     let read = source.take(limit.saturating_add(1)).read_to_end(&mut value);
@@ -46,24 +61,97 @@ fn read_value(image: &Path, source: impl Read, name: impl Display) -> Result<Vec
     Ok(value)
 }
 
-/// Prints the bytes of a value.
-pub(crate) fn get(args: &cli::OneKey) -> Result<(), Failure> {
-    let image = &args.image.image;
-    let value = open_to_read(image)?.get(&args.key).map_err(Failure::store(image))?;
-    let mut out = io::stdout().lock();
-    out.write_all(&value).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+/// Prints the bytes of a value, or some of them.
+pub(crate) fn get(at: &Opened<'_>, args: &cli::Get, out: &mut Out) -> Result<(), Failure> {
+    let failed = |error| at.failed(error);
+    let value = if args.offset == 0 && args.length.is_none() {
+        at.store.get(&args.at.key).map_err(failed)?
+    } else {
+        // Also of a dictionary, which then is no value.
+        let size = at.store.size(&args.at.key).map_err(failed)?;
+        let len = size.saturating_sub(args.offset).min(args.length.unwrap_or(u64::MAX));
+        // No more than the value has, which fits in memory.
+        let mut part = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+        let read = at.store.get_partial(&args.at.key, args.offset, &mut part).map_err(failed)?;
+        part.truncate(read);
+        part
+    };
+    // A file is made only when there is something to put into it.
+    let mut file = args.output.as_ref().map(|path| Out::file(path, at.image)).transpose()?;
+    let to = file.as_mut().unwrap_or(out);
+    if args.hex {
+        hex(to, args.offset, &value)?;
+    } else {
+        to.bytes(&value)?;
+    }
+    file.map_or(Ok(()), |mut file| file.flush())
+}
+
+/// Bytes on a line of hexadecimal.
+const LINE_LEN: usize = 16;
+
+/// Prints bytes in hexadecimal, as those from `offset` on.
+pub(crate) fn hex(out: &mut Out, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
+    for (index, line) in (0..).zip(bytes.chunks(LINE_LEN)) {
+        let mut text = format!("{:08x} ", offset.saturating_add(index * LINE_LEN as u64));
+        for (column, byte) in line.iter().enumerate() {
+            let gap = if column == LINE_LEN / 2 { " " } else { "" };
+            // Writing to a string can't fail.
+            let _ = write!(text, "{gap} {byte:02x}");
+        }
+        let shown: String = line
+            .iter()
+            .map(
+                |&byte| {
+                    if byte.is_ascii_graphic() || byte == b' ' { char::from(byte) } else { '.' }
+                },
+            )
+            .collect();
+        out.line(format_args!("{text:<58}  |{shown}|"))?;
+    }
+    Ok(())
+}
+
+/// Tells what a key is.
+pub(crate) fn exists(at: &Opened<'_>, key: &Key, out: &mut Out) -> Result<(), Failure> {
+    match at.store.exists(key).map_err(|error| at.failed(error))? {
+        Some(Kind::Value) => out.line("value"),
+        Some(Kind::Dictionary) => out.line("dictionary"),
+        None => out.line("nothing").and(Err(Failure::no())),
+    }
+}
+
+/// Prints how many bytes a value has, or all those in a dictionary.
+pub(crate) fn size(at: &Opened<'_>, key: &Key, out: &mut Out) -> Result<(), Failure> {
+    out.line(at.store.size(key).map_err(|error| at.failed(error))?)
+}
+
+/// Prints the SHA-256 of a value, or of all that is in a dictionary.
+pub(crate) fn digest(at: &Opened<'_>, key: &Key, out: &mut Out) -> Result<(), Failure> {
+    out.line(at.store.digest(key).map_err(|error| at.failed(error))?)
 }
 
 /// Removes a value, or a dictionary with everything below it.
-pub(crate) fn rm(args: &cli::Rm) -> Result<(), Failure> {
-    let image = &args.at.image.image;
+pub(crate) fn rm(at: &Opened<'_>, args: &cli::Rm) -> Result<(), Failure> {
     let key = &args.at.key;
-    open_to_write(image, |store| {
-        // The store takes a key that is not there as removed. Whoever types it has mistyped it.
-        let found = store.exists(key).map_err(Failure::store(image))?.is_some();
-        if !found && !args.force {
-            return Err(Failure::store(image)(Error::NotFound(key.clone())));
-        }
-        store.remove(key).map_err(Failure::store(image))
-    })
+    // The store takes a key that is not there as removed. Whoever types it has mistyped it.
+    let found = at.store.exists(key).map_err(|error| at.failed(error))?.is_some();
+    if !found && !args.force {
+        return Err(at.failed(Error::NotFound(key.clone())));
+    }
+    at.store.remove(key).map_err(|error| at.failed(error))
+}
+
+/// Makes an empty value, or writes the one that is there again, which gives it the time of now.
+pub(crate) fn touch(at: &Opened<'_>, key: &Key) -> Result<(), Failure> {
+    let value = match at.store.get(key) {
+        Err(Error::NotFound(_)) => Vec::new(),
+        told => told.map_err(|error| at.failed(error))?,
+    };
+    set(at, key, &value)
+}
+
+/// Makes a value of zeros.
+pub(crate) fn allocate(at: &Opened<'_>, args: &cli::Allocate) -> Result<(), Failure> {
+    at.store.allocate(&args.at.key, args.size, args.time).map_err(|error| at.failed(error))
 }

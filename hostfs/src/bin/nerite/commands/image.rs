@@ -1,17 +1,21 @@
-//! `create` and `info`.
+//! Commands on the image: `create`, `resize`, `info` and `gc`.
 
 use crate::cli;
-use crate::failure::{Code, Failure};
-use crate::open::{open_to_read, seed};
+use crate::failure::Failure;
+use crate::open::{Opened, open_store, seed};
+use crate::out::Out;
 use crate::size::Bytes;
 use nerite::{BlockDevice, CreateOptions, Error, Flush, Store};
 use nerite_hostfs::FileDevice;
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 
 /// The size of a new image if none is given, in bytes.
 const NEW_IMAGE_SIZE: u64 = 64 << 20;
+
+/// Copies of the superblock that stand before the segments, at most, each in a page of 4 KiB or a
+/// block.
+const SUPERBLOCK_COPIES: u64 = 4;
 
 /// Makes an empty store in a new image, or in one that is there.
 pub(crate) fn create(args: &cli::Create) -> Result<(), Failure> {
@@ -51,13 +55,13 @@ fn create_in_place(path: &Path, size: Option<u64>, options: CreateOptions) -> Re
             "{}: has {actual} bytes already; leave out --size to take them all, or remove it first",
             path.display()
         );
-        return Err(Failure::new(Code::Usage, message));
+        return Err(Failure::usage(message));
     }
     create_store(path, &device, options)
 }
 
 fn create_store(path: &Path, device: &FileDevice, options: CreateOptions) -> Result<(), Failure> {
-    let usage = |message: &str| Failure::new(Code::Usage, format!("{}: {message}", path.display()));
+    let usage = |message: &str| Failure::usage(format!("{}: {message}", path.display()));
     Store::create(device, options).map_err(|error| match error {
         Error::NotBlank => usage("holds data already; --force overwrites it"),
         // Here it is the arguments that are not supported; elsewhere, the image.
@@ -66,28 +70,65 @@ fn create_store(path: &Path, device: &FileDevice, options: CreateOptions) -> Res
     })
 }
 
-/// Shows what the store is.
-pub(crate) fn info(args: &cli::Image) -> Result<(), Failure> {
-    let store = open_to_read(&args.image)?;
-    print_info(&store, io::stdout().lock()).map_err(|error| Failure::output(&error))
+/// Makes an image longer, and then its store. A crash in between leaves the store as it was, on a
+/// longer image, which is sound; to do it again goes on from there.
+pub(crate) fn resize(args: &cli::Resize) -> Result<(), Failure> {
+    let path = &args.image.image;
+    let mut device = FileDevice::open(path).map_err(Failure::open(path))?;
+    // First of all there must be a store. Opening writes nothing.
+    open_store(path, &device, false)?;
+    let actual = device.geometry().size();
+    if let Some(size) = args.size {
+        if size < actual {
+            let message = format!(
+                "{}: has {} already, and never becomes smaller",
+                path.display(),
+                Bytes(actual)
+            );
+            return Err(Failure::usage(message));
+        }
+        device.extend(size).map_err(Failure::open(path))?;
+    }
+    let mut store = open_store(path, device, false)?;
+    let size = store.grow().map_err(Failure::store(path))?;
+    let info = store.info();
+    let segments = info.segment_size.saturating_mul(info.segment_count.into());
+    let used = segments.saturating_add(SUPERBLOCK_COPIES * u64::from(info.block_size.max(4096)));
+    let device_len = store.close().map_err(Failure::store(path))?.geometry().size();
+    let mut out = Out::stdout();
+    out.line(format_args!("size:    {}", Bytes(size)))?;
+    let unused = device_len.saturating_sub(used);
+    // Less than a segment is always left over.
+    if unused >= info.segment_size {
+        out.line(format_args!("unused:  {}: it can't grow further", Bytes(unused)))?;
+    }
+    out.flush()
 }
 
-fn print_info(store: &Store<FileDevice>, mut out: impl Write) -> io::Result<()> {
-    let info = store.info();
+/// Frees all that can be freed, and tells how much that is.
+pub(crate) fn gc(at: &Opened<'_>, out: &mut Out) -> Result<(), Failure> {
+    let freed = at.store.clean().map_err(|error| at.failed(error))?;
+    let stat = at.store.stat();
+    out.line(format_args!("freed:  {}", Bytes(freed)))?;
+    out.line(format_args!("free:   {}", Bytes(stat.free_bytes)))
+}
+
+/// Shows what the store is.
+pub(crate) fn info(at: &Opened<'_>, out: &mut Out) -> Result<(), Failure> {
+    let info = at.store.info();
     let size = info.block_count.saturating_mul(u64::from(info.block_size));
     let flush = match info.flush {
         Flush::Supported => "supported",
         Flush::WriteThrough => "not needed",
         Flush::Unavailable => "unavailable",
     };
-    writeln!(out, "version:     {}", info.version)?;
-    writeln!(out, "uuid:        {}", info.uuid)?;
-    writeln!(out, "size:        {}", Bytes(size))?;
-    writeln!(out, "block size:  {}", Bytes(info.block_size.into()))?;
-    writeln!(out, "segments:    {} of {}", info.segment_count, Bytes(info.segment_size))?;
-    writeln!(out, "value limit: {}", Bytes(info.value_len_max))?;
-    writeln!(out, "checkpoint:  {}", info.checkpoint)?;
-    writeln!(out, "epoch:       {:016x}", info.epoch)?;
-    writeln!(out, "flush:       {flush}")?;
-    out.flush()
+    out.line(format_args!("version:     {}", info.version))?;
+    out.line(format_args!("uuid:        {}", info.uuid))?;
+    out.line(format_args!("size:        {}", Bytes(size)))?;
+    out.line(format_args!("block size:  {}", Bytes(info.block_size.into())))?;
+    out.line(format_args!("segments:    {} of {}", info.segment_count, Bytes(info.segment_size)))?;
+    out.line(format_args!("value limit: {}", Bytes(info.value_len_max)))?;
+    out.line(format_args!("checkpoint:  {}", info.checkpoint))?;
+    out.line(format_args!("epoch:       {:016x}", info.epoch))?;
+    out.line(format_args!("flush:       {flush}"))
 }

@@ -1,39 +1,31 @@
 //! `ls`, `stat` and `verify`.
 
-use crate::cli;
+use crate::cli::verbs as cli;
 use crate::failure::{Code, Failure};
-use crate::open::open_to_read;
+use crate::open::Opened;
+use crate::out::Out;
 use crate::size::Bytes;
 use humantime::Rfc3339Timestamp;
 use nerite::{Entry, Error, Key, Kind, KvRead, Store, Timestamp};
 use nerite_hostfs::FileDevice;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Entries fetched at once, so that memory does not grow with the dictionary.
 const PAGE_LEN: usize = 256;
 
 /// Lists a dictionary.
-pub(crate) fn ls(args: &cli::Ls) -> Result<(), Failure> {
-    let image = &args.image.image;
-    let store = open_to_read(image)?;
-    let mut listing =
-        Listing { image, args, store: &store, out: BufWriter::new(io::stdout().lock()) };
-    let listed = listing.dictionary(&args.key);
-    // What was listed before a failure is shown as well.
-    let flushed = listing.out.flush().map_err(|error| Failure::output(&error));
-    listed.and(flushed)
+pub(crate) fn ls(at: &Opened<'_>, args: &cli::Ls, out: &mut Out) -> Result<(), Failure> {
+    Listing { at, args, out }.dictionary(&args.key)
 }
 
-struct Listing<'a, W> {
-    image: &'a Path,
+struct Listing<'a> {
+    at: &'a Opened<'a>,
     args: &'a cli::Ls,
-    store: &'a Store<FileDevice>,
-    out: W,
+    out: &'a mut Out,
 }
 
-impl<W: Write> Listing<'_, W> {
+impl Listing<'_> {
     /// Every entry of `top`, and with `-R` every entry's own right after it.
     fn dictionary(&mut self, top: &Key) -> Result<(), Failure> {
         // The dictionaries that are being listed, each with the entries still to come, last first.
@@ -41,10 +33,7 @@ impl<W: Write> Listing<'_, W> {
         let mut open = vec![self.page(top, None)?];
         while let Some(page) = open.last_mut() {
             if let Some(entry) = page.rest.pop() {
-                self.entry(&entry).map_err(|error| match error {
-                    EntryError::Store(error) => Failure::store(self.image)(error),
-                    EntryError::Output(error) => Failure::output(&error),
-                })?;
+                self.entry(&entry)?;
                 if self.args.recursive && entry.kind == Kind::Dictionary {
                     open.push(self.page(&entry.key, None)?);
                 }
@@ -59,27 +48,31 @@ impl<W: Write> Listing<'_, W> {
     }
 
     fn page(&self, key: &Key, after: Option<&[u8]>) -> Result<Page, Failure> {
-        let mut rest =
-            self.store.list_page(key, after, PAGE_LEN).map_err(Failure::store(self.image))?;
+        let page = self.at.store.list_page(key, after, PAGE_LEN);
+        let mut rest = page.map_err(|error| self.at.failed(error))?;
         let last = if rest.len() < PAGE_LEN { None } else { rest.last() };
         let last = last.map(|entry| entry.key.clone());
         rest.reverse();
         Ok(Page { key: key.clone(), rest, last })
     }
 
-    fn entry(&mut self, Entry { key, kind }: &Entry) -> Result<(), EntryError> {
-        if self.args.long {
-            let size = self.store.size(key)?;
-            let time = self.store.last_modified(key)?;
-            write!(
-                self.out,
-                "{size:>12}  {:<20}  ",
-                time_of(*kind, time, humantime::format_rfc3339_seconds)
-            )?;
-        }
+    fn entry(&mut self, Entry { key, kind }: &Entry) -> Result<(), Failure> {
+        let failed = |error| self.at.failed(error);
         let mark = if *kind == Kind::Dictionary { "/" } else { "" };
-        writeln!(self.out, "{key}{mark}")?;
-        Ok(())
+        let mut line = String::new();
+        // Writing to a string can't fail.
+        if self.args.long {
+            let _ = write!(line, "{:>12}  ", self.at.store.size(key).map_err(failed)?);
+        }
+        if self.args.timestamp || self.args.long {
+            let time = self.at.store.last_modified(key).map_err(failed)?;
+            let _ = if self.args.timestamp {
+                write!(line, "{:<30}  ", time_of(*kind, time, humantime::format_rfc3339_nanos))
+            } else {
+                write!(line, "{:<20}  ", time_of(*kind, time, humantime::format_rfc3339_seconds))
+            };
+        }
+        self.out.line(format_args!("{line}{key}{mark}"))
     }
 }
 
@@ -92,35 +85,14 @@ struct Page {
     last: Option<Key>,
 }
 
-enum EntryError {
-    Store(Error),
-    Output(io::Error),
-}
-
-impl From<Error> for EntryError {
-    fn from(error: Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<io::Error> for EntryError {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
-}
-
 /// Shows how full the store is, or what a key holds.
-pub(crate) fn stat(args: &cli::Stat) -> Result<(), Failure> {
-    let image = &args.image.image;
-    let store = open_to_read(image)?;
+pub(crate) fn stat(at: &Opened<'_>, args: &cli::Stat, out: &mut Out) -> Result<(), Failure> {
     let text = match &args.key {
-        None => figures(&store).map_err(Failure::store(image))?,
-        Some(key) => describe(&store, key).map_err(Failure::store(image))?,
+        None => figures(at.store),
+        Some(key) => describe(at.store, key),
     };
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::output(&error))
+    let text = text.map_err(|error| at.failed(error))?;
+    out.bytes(text.as_bytes())
 }
 
 fn figures(store: &Store<FileDevice>) -> Result<String, Error> {
@@ -142,19 +114,15 @@ fn figures(store: &Store<FileDevice>) -> Result<String, Error> {
 }
 
 /// Proves all that the store names, and prints what is wrong.
-pub(crate) fn verify(args: &cli::Image) -> Result<(), Failure> {
-    let image = &*args.image;
-    let findings = open_to_read(image)?.verify().map_err(Failure::store(image))?;
-    let mut out = io::stdout().lock();
-    findings
-        .iter()
-        .try_for_each(|finding| writeln!(out, "{finding}"))
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::output(&error))?;
+pub(crate) fn verify(at: &Opened<'_>, out: &mut Out) -> Result<(), Failure> {
+    let findings = at.store.verify().map_err(|error| at.failed(error))?;
+    for finding in &findings {
+        out.line(finding)?;
+    }
     if findings.is_empty() {
         return Ok(());
     }
-    let message = format!("{}: damaged in {} place(s)", image.display(), findings.len());
+    let message = format!("{}: damaged in {} place(s)", at.image.display(), findings.len());
     Err(Failure::new(Code::Corrupt, message))
 }
 

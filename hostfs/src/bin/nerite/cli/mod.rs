@@ -1,14 +1,18 @@
 //! The arguments, and what `--help` says.
 
-use crate::failure::{Code, Failure};
+pub(crate) mod line;
+pub(crate) mod lump;
+mod values;
+pub(crate) mod verbs;
+
+use crate::failure::Failure;
 use crate::size;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use nerite::{Key, Uuid};
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use nerite::Uuid;
 use std::path::PathBuf;
+use values::Image;
+use verbs::Verb;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -19,6 +23,9 @@ Examples:
   nerite get disk.img /net/host                the value, and nothing else
   nerite stat disk.img                         how much room there is
   nerite rm disk.img /tls                      remove /tls and all below it
+  nerite dump disk.img > backup                all keys and values, as text
+  nerite load new.img < backup                 and back
+  nerite open disk.img                         many commands, one by one
 
 Keys are paths of names, as /net/host. The leading / may be left out; / alone
 is the root. A key that others lie below is a dictionary: it has no value of
@@ -30,7 +37,7 @@ Exit status:
   1  the key is not found
   2  wrong usage: the arguments make no sense, the key is a dictionary where a
      value is needed or the other way round, or the image holds data already
-  3  the image is damaged, cut short, or holds no store
+  3  the image is damaged, cut short, or holds no store; or a dump is damaged
   4  input or output failed: a missing image, no permission, a disk error
      (quietly, if standard output is a pipe that was closed)
   5  the image is in use by a running guest or another process
@@ -38,9 +45,10 @@ Exit status:
      image is too small for a store
 A failure is one line on standard error.
 
-An image may be open in one writer (a guest, create, set, rm), or in any
-number of readers (get, ls, stat, info, verify): all others are refused at
-once. Readers write nothing to it.";
+An image may be open in one writer (a guest, create, resize, set, rm, mv, cp,
+touch, allocate, load, gc, open), or in any number of readers (the others, and
+open --read-only): all others are refused at once. Readers write nothing to it.
+When a writer ends with 0, what it did is on stable storage.";
 
 /// Looks into Nerite stores on image files and block devices, and changes them.
 #[derive(Debug, Parser)]
@@ -57,28 +65,14 @@ struct Cli {
 pub(crate) enum Command {
     /// Make an empty store in a new image, or in one that is blank
     Create(Create),
-    /// Give a key a value, in place of any that it has
-    Set(Set),
-    /// Print the bytes of a value, and nothing else
-    Get(OneKey),
-    /// List the entries of a dictionary; those that end in / are dictionaries
-    Ls(Ls),
-    /// Remove a value, or a dictionary with everything below it
-    Rm(Rm),
-    /// Show how full the store is, or what a key holds
-    Stat(Stat),
-    /// Show what the store is: version, name, sizes
-    Info(Image),
-    /// Read all that the store holds, and print what is wrong with it
-    Verify(Image),
-}
-
-/// Of every command.
-#[derive(Args, Debug)]
-pub(crate) struct Image {
-    /// The image: a file, or a block device
-    #[arg(value_name = "IMG")]
-    pub(crate) image: PathBuf,
+    /// Make an image longer, and its store with it
+    Resize(Resize),
+    #[command(flatten)]
+    Verb(Verb),
+    /// Open an image and work on it line by line, typed or piped
+    Open(Open),
+    /// Measure how fast this machine's disk takes and gives values
+    Bench(Bench),
 }
 
 #[derive(Args, Debug)]
@@ -103,68 +97,44 @@ pub(crate) struct Create {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct OneKey {
+pub(crate) struct Resize {
     #[command(flatten)]
     pub(crate) image: Image,
-    /// The key
-    #[arg(value_parser = key_parser())]
-    pub(crate) key: Key,
+    /// The new size, with K, M, G or T if you like; never less than now
+    /// [default: what the image has, as after a volume was extended]
+    #[arg(value_parser = size::parse, verbatim_doc_comment)]
+    pub(crate) size: Option<u64>,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Set {
-    #[command(flatten)]
-    pub(crate) at: OneKey,
-    /// The value; - for standard input; put -- before one that begins with -
-    #[arg(required_unless_present = "file", allow_negative_numbers = true)]
-    pub(crate) value: Option<OsString>,
-    /// Take the value from this file
-    #[arg(long, conflicts_with = "value")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Ls {
+pub(crate) struct Open {
     #[command(flatten)]
     pub(crate) image: Image,
-    /// The dictionary
-    #[arg(default_value = "/", value_parser = key_parser())]
-    pub(crate) key: Key,
-    /// With the size in bytes and the time of the last change
-    #[arg(short)]
-    pub(crate) long: bool,
-    /// With all that is below
-    #[arg(short = 'R')]
-    pub(crate) recursive: bool,
+    /// Change nothing, and let others read meanwhile
+    #[arg(long)]
+    pub(crate) read_only: bool,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Rm {
-    #[command(flatten)]
-    pub(crate) at: OneKey,
-    /// It is no failure if the key is not found
-    #[arg(short, long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Stat {
-    #[command(flatten)]
-    pub(crate) image: Image,
-    /// A value or a dictionary [default: the whole store]
-    #[arg(value_parser = key_parser())]
-    pub(crate) key: Option<Key>,
-}
-
-/// Any bytes, and not only text: what the shell hands over is the key.
-fn key_parser() -> impl TypedValueParser<Value = Key> {
-    OsStringValueParser::new().try_map(|text| {
-        if text.is_empty() {
-            // In a script this is a variable that was not set, and `rm` of the root removes all.
-            return Err("it is empty; the root is /".to_owned());
-        }
-        Key::new(text.as_bytes()).map_err(|error| error.to_string())
-    })
+pub(crate) struct Bench {
+    /// A new file on the disk to be measured; it is removed in the end
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Values to write
+    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: u64,
+    /// Bytes in each, with K or M if you like
+    #[arg(long, default_value = "100", value_parser = size::parse)]
+    pub(crate) size: u64,
+    /// Threads that share the work
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub(crate) threads: u64,
+    /// Which keys are read, and in which order: the same for the same number
+    #[arg(long, default_value = "1")]
+    pub(crate) seed: u64,
+    /// A line of JSON for each measurement, in place of the table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Parses the arguments of this process. Prints help and the version, and ends the process, if they
@@ -178,15 +148,16 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Err(error)
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
         {
-            error.print().map_err(|error| Failure::output(&error))?;
+            let printed = error.print();
+            printed.map_err(|error| Failure::output("standard output", &error))?;
             std::process::exit(0)
         }
-        Err(error) => Err(Failure::new(Code::Usage, in_one_line(&error))),
+        Err(error) => Err(Failure::usage(in_one_line(&error, "nerite --help"))),
     }
 }
 
-/// Without the usage that follows, and on one line: what is wrong, and any tip.
-fn in_one_line(error: &clap::Error) -> String {
+/// Without the usage that follows, and on one line: what is wrong, any tip, and where to see more.
+fn in_one_line(error: &clap::Error, more: &str) -> String {
     let text = error.render().to_string();
     let parts: Vec<_> = text
         .trim_start_matches("error: ")
@@ -194,7 +165,7 @@ fn in_one_line(error: &clap::Error) -> String {
         .take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more"))
         .map(|part| part.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    format!("{} (see nerite --help)", parts.join("; "))
+    format!("{} (see {more})", parts.join("; "))
 }
 
 #[cfg(test)]
@@ -203,7 +174,7 @@ mod tests {
     use clap::CommandFactory;
 
     fn refused(args: &[&str]) -> String {
-        in_one_line(&Cli::try_parse_from(args).unwrap_err())
+        in_one_line(&Cli::try_parse_from(args).unwrap_err(), "nerite --help")
     }
 
     #[test]
@@ -217,7 +188,10 @@ mod tests {
             assert!(line.len() < 80, "{line}");
         }
         let mut commands = vec![Cli::command()];
-        commands.extend(Cli::command().get_subcommands().cloned());
+        for command in Cli::command().get_subcommands() {
+            commands.push(command.clone());
+            commands.extend(command.get_subcommands().cloned());
+        }
         for mut command in commands {
             for line in command.render_long_help().to_string().lines() {
                 assert!(line.chars().count() <= 80, "{line}");
@@ -245,7 +219,8 @@ mod tests {
     fn values_may_be_negative_numbers_and_anything_after_two_dashes() {
         for args in [&["-5"][..], &["--", "-v"], &["--", "--file"], &["-"], &[""]] {
             let args = [&["nerite", "set", "a.img", "k"], args].concat();
-            let Command::Set(set) = Cli::try_parse_from(&args).unwrap().command else { panic!() };
+            let command = Cli::try_parse_from(&args).unwrap().command;
+            let Command::Verb(Verb::Set(set)) = command else { panic!() };
             assert_eq!(set.value.as_deref(), args.last().map(AsRef::as_ref));
         }
     }
