@@ -97,3 +97,15 @@ fn a_copy_that_can_not_be_read_once_is_not_taken_for_stolen() {
          set /d/x 0t8 cut 1: fail read 0; close; set /d/x 0t116 cut 0",
     );
 }
+
+/// Two tries of one batch differed in the same way at the ends of two records. The end of the first is
+/// followed by the second one's check, and of data that its own check follows the frame's check sees
+/// nothing: a frame that was mixed of both tries was whole, and its first record damage.
+#[test]
+fn a_frame_mixed_of_two_tries_of_one_batch_is_torn_and_not_damaged() {
+    survives(
+        "disk 64K block 512 clock still deltas large seed 1: \
+         batch set /a 600t1 + set /b 600t1 cut 1 o,n,o: \
+         batch set /a 600t2 + set /b 600t2 cut 1 n,o,n",
+    );
+}
