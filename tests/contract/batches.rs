@@ -141,6 +141,22 @@ fn whatever_a_batch_exchanges_a_full_store_can_be_emptied_key_by_key() {
     }
 }
 
+/// The smaller one, which comes first in key order, hid the larger one from what came behind it.
+#[test]
+fn a_dictionary_that_is_removed_within_a_removed_one_changes_nothing() {
+    let store = store();
+    for path in ["/a/x", "/b/x", "/c"] {
+        store.set(&key(path), b"1").unwrap();
+    }
+    let mut batch = Batch::new();
+    batch.remove(&Key::ROOT);
+    batch.set(&key("/a/y"), b"2");
+    batch.remove(&key("/a"));
+    batch.set(&key("/c/below"), b"3");
+    store.write(&batch).unwrap();
+    assert_eq!((store.stat().keys, store.verify().unwrap()), (1, vec![]));
+}
+
 #[test]
 fn removed_dictionaries_count_too() {
     let store = store_on(MemoryDevice::new(512, 8192), OpenOptions::new(2).delta_entries(100));

@@ -199,7 +199,7 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
                 let is_there = self.store.look(|index, pins| index.any_between(from, to, pins))?;
                 forget(&mut self.keys, &below);
                 forget(&mut self.removed, &below);
-                if is_there {
+                if is_there && self.removed_with(&below.from).is_none() {
                     self.removed.insert(below.from, below.to);
                 }
             }
