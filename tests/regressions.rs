@@ -109,3 +109,15 @@ fn a_frame_mixed_of_two_tries_of_one_batch_is_torn_and_not_damaged() {
          batch set /a 600t2 + set /b 600t2 cut 1 n,o,n",
     );
 }
+
+/// A crash had left the first frame of a group, and the next mount froze the delta right behind it. The
+/// next one froze nothing, since no group ended there: it counted keys by what it took for newer.
+#[test]
+fn a_delta_that_was_frozen_behind_an_unfinished_group_is_frozen_again() {
+    survives(
+        "disk 256K block 4096 clock still deltas small pages seed 179: set /d/z 1911t6; \
+         mv /d/z /d/e/f; mv /d/e /a; part /d/x 595 0h9; set /b 0h10; batch set /d/z 0t11; open; \
+         set /d/z 0t12; mv /d/x /a; batch set /d/z 0t13 + set /e%2d/x 1911t14 + set /d/x 3258t15 \
+         + set /d/z 3258h16 + rm /d/e/f cut 1 n,o,o,o,n,n,n: set /q 5t1 cut 3 n",
+    );
+}

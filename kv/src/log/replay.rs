@@ -33,6 +33,8 @@ pub(crate) enum Event {
     Opens { segment: u32, number: u64, next: NextSegments },
     /// A group is whole.
     Group(Replayed),
+    /// The delta was frozen here. What is left of an unfinished group may come right before.
+    Frozen(ChainPoint),
 }
 
 /// A group that is whole.
@@ -73,6 +75,9 @@ pub(crate) fn replay<D: BlockDevice>(
             let changes = core::mem::take(&mut group.changes);
             let group = Replayed { changes, len: group.len, end: point };
             visit(Event::Group(group)).map_err(damaged)?;
+        }
+        if header.number == superblock.frozen {
+            visit(Event::Frozen(point)).map_err(damaged)?;
         }
     }
     if point.number <= superblock.must_reach && !planted(Bug::MustReachIgnored) {

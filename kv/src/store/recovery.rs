@@ -51,14 +51,13 @@ pub(super) fn recover<D: BlockDevice>(
         Event::Opens { segment, number, next } => segments.open(segment, number, next),
         Event::Group(group) => {
             let number = group.end.number.saturating_sub(1);
-            let end = group.end;
             let counts = (number > counted).then_some(&mut segments);
-            take(&mut index, counts, &mut open, &layout, group)?;
-            if number == superblock.frozen {
-                index.freeze(end, merged_to.clone());
-                if planted(Bug::FrozenLost) {
-                    index.advance(superblock.tree, None, &[]);
-                }
+            take(&mut index, counts, &mut open, &layout, group)
+        }
+        Event::Frozen(point) => {
+            index.freeze(point, merged_to.clone());
+            if planted(Bug::FrozenLost) {
+                index.advance(superblock.tree, None, &[]);
             }
             Ok(())
         }
