@@ -10,6 +10,7 @@ use crate::key::Key;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
+use core::ops::Bound;
 
 /// The keyspace of paths. (0 is the system's own, 3 are extents: neither is used yet.)
 pub(crate) const PATHS: u8 = 1;
@@ -185,6 +186,28 @@ pub(crate) fn check_key(bytes: &[u8]) -> Result<(), Fault> {
         Some(&LUMPS) if bytes.len() == LUMP_LEN => Ok(()),
         _ => check_path(bytes),
     }
+}
+
+/// Where a range of one keyspace, all of which is in `all`, begins and ends: it has the keys from the
+/// first on and below the second.
+pub(crate) fn bounds(
+    [start, end]: [Bound<IndexKey>; 2],
+    all: (&[u8], &[u8]),
+) -> (Vec<u8>, Vec<u8>) {
+    let at = |key: IndexKey| key.0.into_vec();
+    // Nothing is between a key and the same with a zero behind it.
+    let behind = |key: IndexKey| [&key.0[..], &[0]].concat();
+    let from = match start {
+        Bound::Included(key) => at(key),
+        Bound::Excluded(key) => behind(key),
+        Bound::Unbounded => all.0.to_vec(),
+    };
+    let to = match end {
+        Bound::Included(key) => behind(key),
+        Bound::Excluded(key) => at(key),
+        Bound::Unbounded => all.1.to_vec(),
+    };
+    (from, to)
 }
 
 /// Whether bytes from the disk are where a range of keys begins and ends, both of one keyspace, or up

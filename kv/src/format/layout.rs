@@ -28,6 +28,8 @@ const SEGMENTS_MIN: u64 = 4;
 /// Bytes of the table (`format/table.rs`): of what stands before its rows, and of each of them.
 pub(super) const TABLE_HEADER_LEN: usize = 62;
 pub(super) const TABLE_ROW_LEN: usize = 8;
+/// Bytes of the table without its rows, with the longest key.
+const TABLE_FIXED_LEN: u64 = (TABLE_HEADER_LEN + RANGE_END_LEN_MAX) as u64;
 /// Larger segments gain nothing until their number reaches its limit.
 const SEGMENT_LEN_WANTED: u64 = 1 << 20;
 
@@ -69,14 +71,14 @@ impl Layout {
         let mut layout = Self { block_count: block_count.max(self.block_count), ..*self };
         let segment = self.segment_len();
         let rest = layout.len().saturating_sub(layout.log_start());
-        let fixed = TABLE_HEADER_LEN.saturating_add(RANGE_END_LEN_MAX) as u64;
-        let rows = segment.saturating_sub(fixed).checked_div(TABLE_ROW_LEN as u64).unwrap_or(0);
-        let count = rest.checked_div(segment).unwrap_or(0).min(rows).min(SEGMENTS_MAX);
-        let count = u32::try_from(count).unwrap_or(0);
-        layout.segment_count = count.max(self.segment_count);
-        // No more than the segments reach, if there are fewer than would fit.
-        let end = layout.at(layout.segment_count, 0).div_ceil(self.block_len.into());
-        if rest.saturating_sub(u64::from(count).saturating_mul(segment)) >= segment {
+        let rows = segment.saturating_sub(TABLE_FIXED_LEN);
+        let rows = rows.checked_div(TABLE_ROW_LEN as u64).unwrap_or(0);
+        let fit = rest.checked_div(segment).unwrap_or(0);
+        let count = fit.min(rows).min(SEGMENTS_MAX);
+        layout.segment_count = u32::try_from(count).unwrap_or(0).max(self.segment_count);
+        if count < fit {
+            // No more than the segments reach.
+            let end = layout.at(layout.segment_count, 0).div_ceil(self.block_len.into());
             layout.block_count = end.max(self.block_count);
         }
         layout
@@ -129,8 +131,7 @@ impl Layout {
     /// Bytes of the table with the longest key, in whole blocks.
     pub(crate) fn table_len(&self) -> u64 {
         let rows = u64::from(self.segment_count).saturating_mul(TABLE_ROW_LEN as u64);
-        let fixed = TABLE_HEADER_LEN.saturating_add(RANGE_END_LEN_MAX) as u64;
-        self.whole(rows.saturating_add(fixed))
+        self.whole(rows.saturating_add(TABLE_FIXED_LEN))
     }
 
     /// The first byte of a superblock copy. The slots alternate: A0, B0, A1, B1.

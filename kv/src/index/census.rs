@@ -30,9 +30,7 @@ impl Index {
         let frozen = frozen.filter(|(key, _)| !covers(self.delta(), key.as_bytes()));
         self.delta().entries().chain(frozen)
     }
-}
 
-impl Index {
     /// The ranges in which cuts hide something, perhaps, in key order.
     pub(crate) fn hidden_ranges(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let frozen = self.frozen().map(|frozen| &*frozen.delta);

@@ -68,6 +68,11 @@ impl Index {
         self.frozen.as_ref()
     }
 
+    /// How far the frozen delta is merged; empty if none is frozen.
+    pub(crate) fn merged_to(&self) -> Vec<u8> {
+        self.frozen.as_ref().map(|frozen| frozen.merged_to.clone()).unwrap_or_default()
+    }
+
     pub(crate) const fn version(&self) -> u64 {
         self.version
     }

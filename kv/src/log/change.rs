@@ -17,8 +17,14 @@ pub(crate) struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    pub(crate) const fn record_len(&self) -> u64 {
+    pub(super) const fn record_len(&self) -> u64 {
         self.operation.record_len(self.modified)
+    }
+
+    /// Whether it sets a value in place of none, or of a shorter record: more is live then.
+    pub(crate) fn grows(&self) -> bool {
+        let is_set = matches!(self.operation, Operation::Set { .. });
+        is_set && self.replaced.is_none_or(|old| u64::from(old.len) < self.record_len())
     }
 }
 

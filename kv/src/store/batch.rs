@@ -12,6 +12,7 @@
 use super::Store;
 use crate::device::BlockDevice;
 use crate::error::Error;
+use crate::format::UNFLUSHED_MAX;
 use crate::format::index_key::{IndexKey, Subtree};
 use crate::format::record::Operation;
 use crate::index::{Entry, Found};
@@ -46,6 +47,9 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Bytes that a batch can take on the device, at most.
+    pub const LEN_MAX: u64 = UNFLUSHED_MAX;
+
     /// Nothing to do.
     #[must_use]
     pub const fn new() -> Self {
@@ -75,9 +79,6 @@ impl Batch {
     }
 }
 
-/// Keys that a batch can change though the delta is to have fewer.
-const KEYS_MIN: usize = 64;
-
 impl<D: BlockDevice> Store<D> {
     /// Commits a batch: durable when this returns `Ok`, with one flush. All that it sets gets the same
     /// time.
@@ -86,7 +87,7 @@ impl<D: BlockDevice> Store<D> {
     /// What [`KvWrite::set`](crate::KvWrite::set) fails with, for any of the operations;
     /// [`Error::TooLarge`] too if it changes more keys and dictionaries than a delta is to have
     /// ([`OpenOptions::delta_entries`](crate::OpenOptions::delta_entries)), or if it takes more than
-    /// 8 MiB on the device.
+    /// [`Batch::LEN_MAX`] on the device.
     pub fn write(&self, batch: &Batch) -> Result<(), Error> {
         let mut log = self.writer()?;
         let mut staged = Staged::new(self);
@@ -96,7 +97,7 @@ impl<D: BlockDevice> Store<D> {
                 None => staged.remove(key)?,
             }
         }
-        let (count, most) = (staged.len(), self.limits.delta_entries.max(KEYS_MIN));
+        let (count, most) = (staged.len(), self.limits.group_entries());
         if count > most {
             return Err(Error::TooLarge { size: count as u64, limit: most as u64 });
         }
@@ -109,18 +110,12 @@ impl<D: BlockDevice> Store<D> {
         if operations.is_empty() {
             return Ok(());
         }
-        let purpose = if grows(&operations) { Purpose::Grow } else { Purpose::Change };
+        // Several that do not grow can't make up for one that does: small values take other room than
+        // a large one.
+        let grows = operations.iter().any(Pending::grows);
+        let purpose = if grows { Purpose::Grow } else { Purpose::Change };
         self.commit(log, &mut operations, purpose)
     }
-}
-
-/// Whether any of these grows the store. Several that do not can't make up for it: small values take
-/// other room than a large one.
-fn grows(operations: &[Pending<'_>]) -> bool {
-    operations.iter().any(|pending| {
-        let is_set = matches!(pending.operation, Operation::Set { .. });
-        is_set && pending.replaced.is_none_or(|old| u64::from(old.len) < pending.record_len())
-    })
 }
 
 /// What a batch comes to so far, over what the store holds. Nobody else may write.
@@ -172,25 +167,25 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
     }
 
     pub(super) fn set(&mut self, log: &Log, key: &Key, value: &'a [u8]) -> Result<(), Error> {
-        let old = match self.find(key)? {
+        let path = IndexKey::path(key);
+        let old = match self.find(key, &path)? {
             Standing::Value(old) => old,
             Standing::Nothing => None,
             Standing::Dictionary => return Err(Error::ValueExpected(key.clone())),
             Standing::BelowValue(above) => return Err(Error::DictionaryExpected(above)),
         };
-        let key = IndexKey::path(key);
-        log.check_value_len(key.as_bytes().len(), value.len() as u64)?;
-        self.keys.entry(key).or_insert(State { value: None, old }).value = Some(value);
+        log.check_value_len(path.as_bytes().len(), value.len() as u64)?;
+        self.keys.entry(path).or_insert(State { value: None, old }).value = Some(value);
         Ok(())
     }
 
     pub(super) fn remove(&mut self, key: &Key) -> Result<(), Error> {
-        match self.find(key)? {
+        let path = IndexKey::path(key);
+        match self.find(key, &path)? {
             Standing::Value(old) => {
-                let key = IndexKey::path(key);
-                let state = self.keys.remove(&key).unwrap_or(State { value: None, old });
+                let state = self.keys.remove(&path).unwrap_or(State { value: None, old });
                 if state.old.is_some() {
-                    self.keys.insert(key, State { value: None, ..state });
+                    self.keys.insert(path, State { value: None, ..state });
                 }
             }
             Standing::Dictionary => {
@@ -208,11 +203,12 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
         Ok(())
     }
 
-    fn find(&self, key: &Key) -> Result<Standing, Error> {
-        let (path, below) = (IndexKey::path(key), Subtree::of(key));
+    /// What stands at `key`, whose index key is `path`.
+    fn find(&self, key: &Key, path: &IndexKey) -> Result<Standing, Error> {
         if self.is_set(path.as_bytes()) {
             return Ok(Standing::Value(None));
         }
+        let below = Subtree::of(key);
         if key.is_root() || self.between(&below).any(|state| state.value.is_some()) {
             return Ok(Standing::Dictionary);
         }

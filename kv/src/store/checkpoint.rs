@@ -121,8 +121,7 @@ impl<D: BlockDevice> Store<D> {
         let work = Work { delta: &Delta::default(), start: &[], moved: keys };
         let merged = self.merge(log, work, usize::MAX, keep)?;
         let tree = merged.tree;
-        let merged_to = self.index.lock().frozen().map(|frozen| frozen.merged_to.clone());
-        let progress = Progress::Same(merged_to.unwrap_or_default());
+        let progress = Progress::Same(self.index.lock().merged_to());
         self.make_durable(log, merged, progress, |index, old| index.replant(tree, old))
     }
 

@@ -143,6 +143,18 @@ mod tests {
         (device, Arc::new(store))
     }
 
+    /// A store with room for nothing large.
+    fn full_store() -> (Arc<Hooked>, Shared) {
+        let (device, store) = store();
+        let mut count = 0;
+        while store.set(&key(&format!("/fill/{count}")), &[7; 700]).is_ok() {
+            count += 1;
+        }
+        store.remove(&key("/fill/1")).unwrap();
+        store.set(&key("/first"), b"x").unwrap();
+        (device, store)
+    }
+
     fn key(path: &str) -> Key {
         path.parse().unwrap()
     }
@@ -239,13 +251,7 @@ mod tests {
 
     #[test]
     fn of_a_group_that_does_not_fit_those_are_done_that_do() {
-        let (device, store) = store();
-        let mut count = 0;
-        while store.set(&key(&format!("/fill/{count}")), &[7; 700]).is_ok() {
-            count += 1;
-        }
-        store.remove(&key("/fill/1")).unwrap();
-        store.set(&key("/first"), b"x").unwrap();
+        let (device, store) = full_store();
         let call = |i| match i {
             0 => store.set(&key("/fill/0"), &[8; 700]),
             1 => store.remove(&key("/fill/2")),
@@ -298,13 +304,7 @@ mod tests {
     /// The one does not fit, so the other has nothing to be refused for.
     #[test]
     fn nobody_is_refused_for_what_was_not_done() {
-        let (device, store) = store();
-        let mut count = 0;
-        while store.set(&key(&format!("/fill/{count}")), &[7; 700]).is_ok() {
-            count += 1;
-        }
-        store.remove(&key("/fill/1")).unwrap();
-        store.set(&key("/first"), b"x").unwrap();
+        let (device, store) = full_store();
         let seen = Arc::clone(&store);
         let call = |i| {
             while seen.queue.len() < i {

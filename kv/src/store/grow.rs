@@ -20,8 +20,8 @@ impl<D: BlockDevice> Store<D> {
         if layout.segment_count == self.layout.segment_count {
             return Ok(self.layout.len());
         }
-        let merged_to = self.index.lock().frozen().map(|frozen| frozen.merged_to.clone());
-        let grown = log.grow(&self.disk, layout, merged_to.unwrap_or_default());
+        let merged_to = self.index.lock().merged_to();
+        let grown = log.grow(&self.disk, layout, merged_to);
         // It can have grown and failed.
         let layout = log.superblock().layout;
         drop(log);

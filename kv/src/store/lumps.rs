@@ -5,15 +5,13 @@ use super::Store;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
-use crate::format::index_key::{ALL_LUMPS, IndexKey, lump_of};
-use crate::format::record::Operation;
-use crate::index::{Entry, Stored};
-use crate::log::{Pending, Purpose};
+use crate::format::index_key::{self, ALL_LUMPS, IndexKey, lump_of};
+use crate::index::Entry;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::num::ParseIntError;
-use core::ops::{Bound, RangeBounds};
+use core::ops::RangeBounds;
 use core::str::FromStr;
 
 /// The number of a lump. Its text is 32 hexadecimal digits; fewer are taken too.
@@ -118,11 +116,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
     pub fn get(self, id: LumpId) -> Result<Option<Vec<u8>>, Error> {
         let key = IndexKey::lump(id.0);
         let Some(entry) = self.entry(&key)? else { return Ok(None) };
-        if let Stored::Inline { bytes, .. } = entry.value {
-            return Ok(Some(bytes.into_vec()));
-        }
-        let current = self.0.current(key.as_bytes(), entry)?;
-        Ok(current.map(|(_, bytes)| bytes))
+        self.0.bytes_of(&key, entry)
     }
 
     /// Size and time of the lump, if there is one. Its bytes are not read.
@@ -143,10 +137,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
         let mut log = self.0.writer()?;
         let key = IndexKey::lump(id.0);
         let Some(old) = self.entry(&key)? else { return Ok(false) };
-        let replaced = Some(old.replaced(&self.0.layout, key.as_bytes()));
-        let operation = Operation::Remove { key: key.as_bytes() };
-        let pending = Pending { operation, modified: None, replaced };
-        self.0.commit(&mut log, &mut [pending], Purpose::Change)?;
+        self.0.remove_value(&mut log, &key, &old)?;
         Ok(true)
     }
 
@@ -158,13 +149,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
     pub fn delete_range(self, range: impl RangeBounds<LumpId>) -> Result<bool, Error> {
         let mut log = self.0.writer()?;
         let (from, to) = bounds(&range);
-        if from >= to || !self.0.look(|index, pins| index.any_between(&from, &to, pins))? {
-            return Ok(false);
-        }
-        let operation = Operation::RemoveRange { from: &from, to: &to };
-        let pending = Pending { operation, modified: None, replaced: None };
-        self.0.commit(&mut log, &mut [pending], Purpose::Change)?;
-        Ok(true)
+        if from < to { self.0.remove_range(&mut log, &from, &to) } else { Ok(false) }
     }
 
     /// All lumps, in numeric order. Memory grows with their number:
@@ -223,17 +208,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
 
 /// The index keys of a range: from the first on and below the second.
 fn bounds(range: &impl RangeBounds<LumpId>) -> (Vec<u8>, Vec<u8>) {
-    let at = |id: &LumpId| IndexKey::lump(id.0).as_bytes().to_vec();
-    let behind = |id: &LumpId| [IndexKey::lump(id.0).as_bytes(), &[0]].concat();
-    let from = match range.start_bound() {
-        Bound::Included(id) => at(id),
-        Bound::Excluded(id) => behind(id),
-        Bound::Unbounded => ALL_LUMPS.0.to_vec(),
-    };
-    let to = match range.end_bound() {
-        Bound::Included(id) => behind(id),
-        Bound::Excluded(id) => at(id),
-        Bound::Unbounded => ALL_LUMPS.1.to_vec(),
-    };
-    (from, to)
+    let [start, end] = [range.start_bound(), range.end_bound()];
+    let key = |id: &LumpId| IndexKey::lump(id.0);
+    index_key::bounds([start.map(key), end.map(key)], (&ALL_LUMPS.0, &ALL_LUMPS.1))
 }

@@ -81,6 +81,9 @@ pub struct OpenOptions {
 /// this: these are freed one by one, and late.
 const SEGMENT_SMALL: u64 = 4096;
 
+/// Keys that one commit can change though the delta is to have fewer.
+const GROUP_ENTRIES_MIN: usize = 64;
+
 /// What a store may take of memory, and how much replay may have to read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -123,6 +126,11 @@ impl Limits {
         let part = if layout.segment_len() > SEGMENT_SMALL { 4 } else { 8 };
         self.tail_bytes = self.tail_bytes.min(layout.len() / part);
         self
+    }
+
+    /// Keys that one commit can change.
+    pub(super) fn group_entries(&self) -> usize {
+        self.delta_entries.max(GROUP_ENTRIES_MIN)
     }
 
     /// Whether it is time to freeze the delta. Both deltas together are what replay must read.

@@ -43,6 +43,15 @@ impl<D: BlockDevice> Store<D> {
         }
     }
 
+    /// The bytes that a key has which had `entry`; `None` if it has no value any more.
+    pub(super) fn bytes_of(&self, key: &IndexKey, entry: Value) -> Result<Option<Vec<u8>>, Error> {
+        if let Stored::Inline { bytes, .. } = entry.value {
+            return Ok(Some(bytes.into_vec()));
+        }
+        let current = self.current(key.as_bytes(), entry)?;
+        Ok(current.map(|(_, bytes)| bytes))
+    }
+
     /// The bytes of a value, from the index or from its record. Nobody else may write: otherwise the
     /// record may have moved.
     pub(super) fn fetch(&self, key: &[u8], value: &LeafEntry<'_>) -> Result<Vec<u8>, Error> {
@@ -81,10 +90,7 @@ impl<D: BlockDevice> KvRead for Store<D> {
     fn get(&self, key: &Key) -> Result<Vec<u8>, Error> {
         loop {
             let entry = self.value(key)?;
-            if let Stored::Inline { bytes, .. } = entry.value {
-                return Ok(bytes.into_vec());
-            }
-            if let Some((_, bytes)) = self.current(IndexKey::path(key).as_bytes(), entry)? {
+            if let Some(bytes) = self.bytes_of(&IndexKey::path(key), entry)? {
                 return Ok(bytes);
             }
         }

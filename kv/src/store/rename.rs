@@ -64,9 +64,6 @@ pub(super) fn resolve(
     Ok(Some(Move { target, what }))
 }
 
-/// Entries of a dictionary that can be moved though the delta is to have fewer.
-const ENTRIES_MIN: usize = 64;
-
 /// A value under its new key.
 struct Copied {
     from: IndexKey,
@@ -115,7 +112,7 @@ impl<D: BlockDevice> Store<D> {
         let Subtree { from, to } = Subtree::of(source);
         self.walk((&from, &to), |walk| {
             let (mut copies, mut size) = (Vec::new(), 0u64);
-            let most = self.limits.delta_entries.max(ENTRIES_MIN);
+            let most = self.limits.group_entries();
             while let Some(row) = walk.next()? {
                 let from = row.index_key();
                 let Some(to) = from.to_key().rebase(source, target) else { continue };

@@ -10,7 +10,7 @@ use crate::index::{Chunk, Entry};
 use crate::key::Key;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::{Bound, RangeBounds};
+use core::ops::RangeBounds;
 
 /// The values of a range of keys, in key order. [`Store::scan`] makes it.
 pub struct Scan<'a, D> {
@@ -58,19 +58,9 @@ impl<D: BlockDevice> Store<D> {
     /// ```
     #[must_use]
     pub fn scan(&self, range: impl RangeBounds<Key>) -> Scan<'_, D> {
-        let all = Subtree::of(&Key::ROOT);
-        let at = |key: &Key| IndexKey::path(key).as_bytes().to_vec();
-        let behind = |key: &Key| [IndexKey::path(key).as_bytes(), &[0]].concat();
-        let from = match range.start_bound() {
-            Bound::Included(key) => at(key),
-            Bound::Excluded(key) => behind(key),
-            Bound::Unbounded => all.from,
-        };
-        let to = match range.end_bound() {
-            Bound::Included(key) => behind(key),
-            Bound::Excluded(key) => at(key),
-            Bound::Unbounded => all.to,
-        };
+        let Subtree { from, to } = Subtree::of(&Key::ROOT);
+        let bounds = [range.start_bound(), range.end_bound()].map(|at| at.map(IndexKey::path));
+        let (from, to) = index_key::bounds(bounds, (&from, &to));
         let (chunk, key) = (Chunk::before(&from), Key::ROOT);
         Scan { store: self, chunk, to, key, fetched: None, ended: false }
     }

@@ -100,13 +100,11 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<(), Error> {
         let replaced = old.map(|old| old.replaced(&self.layout, key.as_bytes()));
         let operation = Operation::Set { key: key.as_bytes(), value };
-        let grows = replaced.is_none_or(|old| u64::from(old.len) < operation.record_len(modified));
-        let purpose = if grows { Purpose::Grow } else { Purpose::Change };
-        self.commit(log, &mut [Pending { operation, modified, replaced }], purpose)
+        let pending = Pending { operation, modified, replaced };
+        let purpose = if pending.grows() { Purpose::Grow } else { Purpose::Change };
+        self.commit(log, &mut [pending], purpose)
     }
-}
 
-impl<D: BlockDevice> Store<D> {
     pub(super) fn set_now(&self, log: &mut Log, key: &Key, value: &[u8]) -> Result<(), Error> {
         let old = self.settable(key)?;
         let key = IndexKey::path(key);
@@ -115,22 +113,43 @@ impl<D: BlockDevice> Store<D> {
     }
 
     pub(super) fn remove_now(&self, log: &mut Log, key: &Key) -> Result<(), Error> {
-        let found = self.find(key)?;
-        let (encoded, below) = (IndexKey::path(key), Subtree::of(key));
-        let (operation, replaced) = match found {
-            Found::Value(old) => {
-                let operation = Operation::Remove { key: encoded.as_bytes() };
-                (operation, Some(old.replaced(&self.layout, encoded.as_bytes())))
+        match self.find(key)? {
+            Found::Value(old) => self.remove_value(log, &IndexKey::path(key), &old),
+            Found::Dictionary => {
+                let Subtree { from, to } = Subtree::of(key);
+                self.remove_range(log, &from, &to).map(|_| ())
             }
-            Found::Dictionary
-                if self.look(|index, pins| index.any_between(&below.from, &below.to, pins))? =>
-            {
-                (Operation::RemoveRange { from: &below.from, to: &below.to }, None)
-            }
-            _ => return Ok(()),
-        };
+            Found::BelowValue(_) | Found::Nothing => Ok(()),
+        }
+    }
+
+    /// Commits the removal of a key that has this value.
+    pub(super) fn remove_value(
+        &self,
+        log: &mut Log,
+        key: &IndexKey,
+        old: &Entry,
+    ) -> Result<(), Error> {
+        let replaced = Some(old.replaced(&self.layout, key.as_bytes()));
+        let operation = Operation::Remove { key: key.as_bytes() };
         let pending = Pending { operation, modified: None, replaced };
         self.commit(log, &mut [pending], Purpose::Change)
+    }
+
+    /// Commits the removal of all keys from `from` on and below `to`, if there are any, and tells so.
+    pub(super) fn remove_range(
+        &self,
+        log: &mut Log,
+        from: &[u8],
+        to: &[u8],
+    ) -> Result<bool, Error> {
+        if !self.look(|index, pins| index.any_between(from, to, pins))? {
+            return Ok(false);
+        }
+        let operation = Operation::RemoveRange { from, to };
+        let pending = Pending { operation, modified: None, replaced: None };
+        self.commit(log, &mut [pending], Purpose::Change)?;
+        Ok(true)
     }
 }
 
