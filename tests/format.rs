@@ -4,15 +4,24 @@
 
 use nerite::{CreateOptions, Key, KvWrite, MemoryDevice, OpenOptions, Store, Timestamp, Uuid};
 
+/// A store of 64 KiB on 512-byte blocks, with the name of the example.
+fn created(options: CreateOptions) -> MemoryDevice {
+    let device = MemoryDevice::new(512, 128);
+    let uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF);
+    Store::create(&device, options.uuid(uuid).block_size(512)).unwrap();
+    device
+}
+
+/// At the time of the example.
+fn open(device: &MemoryDevice, options: OpenOptions) -> Store<&MemoryDevice> {
+    Store::open(device, || Timestamp(0x0102_0304_0506_0708), options).unwrap()
+}
+
 /// The example that `docs/format.md` refers to: a store of 64 KiB on 512-byte blocks, in which `/a/b`
 /// was set to `x`, allocated to 3 zeros below another name, moved there, and `/a` removed.
 fn example() -> Vec<u8> {
-    let device = MemoryDevice::new(512, 128);
-    let uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF);
-    let options = CreateOptions::new(1).uuid(uuid).block_size(512);
-    Store::create(&device, options).unwrap();
-    let clock = || Timestamp(0x0102_0304_0506_0708);
-    let store = Store::open(&device, clock, OpenOptions::new(2)).unwrap();
+    let device = created(CreateOptions::new(1));
+    let store = open(&device, OpenOptions::new(2));
     let key = |path: &str| path.parse::<Key>().unwrap();
     store.set(&key("/a/b"), b"x").unwrap();
     store.allocate(&key("/a-b"), 3, Some(Timestamp(9))).unwrap();
@@ -250,13 +259,9 @@ fn range_removal() {
 /// at most, so two leaves and a branch. Leaves hold values of up to 3 bytes; that of `/a/long` is in
 /// its record.
 fn tree() -> Vec<u8> {
-    let device = MemoryDevice::new(512, 128);
-    let uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF);
-    let options = CreateOptions::new(1).uuid(uuid).block_size(512).inline_values(3);
-    Store::create(&device, options).unwrap();
-    let clock = || Timestamp(0x0102_0304_0506_0708);
+    let device = created(CreateOptions::new(1).inline_values(3));
     let options = OpenOptions::new(2).delta_entries(4).node_entries(3).step_nodes(1);
-    let store = Store::open(&device, clock, options).unwrap();
+    let store = open(&device, options);
     let key = |path: &str| path.parse::<Key>().unwrap();
     store.set(&key("/a/b"), b"x").unwrap();
     store.allocate(&key("/a/c"), 3, Some(Timestamp(9))).unwrap();
@@ -410,12 +415,8 @@ fn key_limit_is_1024() {
 /// A store in which ten values, each set as the seventh operation after the one before, were kept
 /// among others that were replaced, until the cleaner had moved some; and where these lie now.
 fn moved() -> (Vec<u8>, usize) {
-    let device = MemoryDevice::new(512, 128);
-    let uuid = Uuid::from_u128(0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF);
-    let options = CreateOptions::new(1).uuid(uuid).block_size(512);
-    Store::create(&device, options).unwrap();
-    let clock = || Timestamp(0x0102_0304_0506_0708);
-    let store = Store::open(&device, clock, OpenOptions::new(2)).unwrap();
+    let device = created(CreateOptions::new(1));
+    let store = open(&device, OpenOptions::new(2));
     for number in 0..1000 {
         if number % 6 == 0 && number < 60 {
             store.set(&format!("/k{}", number / 6).parse().unwrap(), &[7; 600]).unwrap();

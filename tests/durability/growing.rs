@@ -56,6 +56,17 @@ fn assert_sound(image: Vec<u8>, held: &Contents) {
     assert_eq!(store.verify().unwrap(), []);
 }
 
+/// Without either of its slots the store holds the same.
+fn assert_either_slot_will_do(disk: &SimDisk, held: &Contents, when: &str) {
+    for slot in 0..2 {
+        let disk = SimDisk::from_bytes(SECTOR, disk.crash(|_| Fate::Old));
+        for copy in 0..2 {
+            disk.rot((2 * copy + slot) * PAGE, Fate::Ones);
+        }
+        assert!(contents(&open(&disk, 5)) == *held, "{when}, slot {slot}");
+    }
+}
+
 #[test]
 fn a_full_store_takes_the_rest_of_a_longer_device() {
     for (len, least) in [(SMALL, 3), (64 << 10, 2)] {
@@ -153,13 +164,7 @@ fn what_lies_in_the_new_segments_is_found_from_either_slot() {
         }
         let held = contents(&store);
         drop(store);
-        for slot in 0..2 {
-            let disk = SimDisk::from_bytes(SECTOR, disk.crash(|_| Fate::Old));
-            for copy in 0..2 {
-                disk.rot((2 * copy + slot) * PAGE, Fate::Ones);
-            }
-            assert!(contents(&open(&disk, 5)) == held, "half {half}, slot {slot}");
-        }
+        assert_either_slot_will_do(&disk, &held, &format!("half {half}"));
     }
 }
 
@@ -186,13 +191,7 @@ fn reads_that_fail_while_it_grows_leave_nothing_half_done() {
         let held = contents(&store);
         assert_eq!(store.verify().unwrap(), [], "{after} reads");
         drop(store);
-        for slot in 0..2 {
-            let disk = SimDisk::from_bytes(SECTOR, disk.crash(|_| Fate::Old));
-            for copy in 0..2 {
-                disk.rot((2 * copy + slot) * PAGE, Fate::Ones);
-            }
-            assert!(contents(&open(&disk, 5)) == held, "{after} reads, slot {slot}");
-        }
+        assert_either_slot_will_do(&disk, &held, &format!("{after} reads"));
     }
     assert!(half > 0, "it never failed between the two flips");
 }

@@ -43,11 +43,28 @@ impl Model {
         self.values.lock().expect("nothing panics while it holds the lock")
     }
 
+    fn set_in(
+        &self,
+        values: &mut Contents,
+        key: &Key,
+        value: Vec<u8>,
+        time: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        writable(values, key)?;
+        fits(value.len() as u64, Self::VALUE_LEN_MAX)?;
+        self.put(values, key, value, time);
+        Ok(())
+    }
+
     /// Gives `key`, which can be written, this value.
     fn put(&self, values: &mut Contents, key: &Key, value: Vec<u8>, time: Option<Timestamp>) {
         let time = time.unwrap_or_else(|| self.clock.now());
         values.insert(key.clone(), (value, time));
     }
+}
+
+fn remove_from(values: &mut Contents, key: &Key) {
+    values.retain(|other, _| !other.starts_with(key));
 }
 
 impl fmt::Debug for Model {
@@ -114,11 +131,7 @@ impl KvRead for Model {
 
 impl KvWrite for Model {
     fn set(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
-        let mut values = self.lock();
-        writable(&values, key)?;
-        fits(value.len() as u64, Self::VALUE_LEN_MAX)?;
-        self.put(&mut values, key, value.to_vec(), None);
-        Ok(())
+        self.set_in(&mut self.lock(), key, value.to_vec(), None)
     }
 
     fn set_partial(&self, key: &Key, offset: u64, data: &[u8]) -> Result<(), Error> {
@@ -151,7 +164,7 @@ impl KvWrite for Model {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        self.lock().retain(|other, _| !other.starts_with(key));
+        remove_from(&mut self.lock(), key);
         Ok(())
     }
 
@@ -178,11 +191,9 @@ impl KvBatch for Model {
         for write in writes {
             match write {
                 Write::Set(key, value) => {
-                    writable(&after, key)?;
-                    fits(value.len as u64, Self::VALUE_LEN_MAX)?;
-                    self.put(&mut after, key, value.bytes(), Some(time));
+                    self.set_in(&mut after, key, value.bytes(), Some(time))?;
                 }
-                Write::Remove(key) => after.retain(|other, _| !other.starts_with(key)),
+                Write::Remove(key) => remove_from(&mut after, key),
                 other => panic!("{other} in a batch"),
             }
         }
