@@ -5,9 +5,6 @@ use crate::failure::{Code, Failure};
 use crate::open::Opened;
 use nerite::{Batch, Error, Key, Kind, KvRead, KvWrite};
 
-/// No commit takes more bytes than this.
-const COMMIT_LEN_MAX: u64 = 8 << 20;
-
 /// Moves a value or a dictionary.
 pub(crate) fn mv(at: &Opened<'_>, args: &cli::TwoKeys) -> Result<(), Failure> {
     at.store.rename(&args.source, &args.dest).map_err(|error| at.failed(error))
@@ -58,9 +55,9 @@ fn copies(at: &Opened<'_>, source: &Key, target: &Key) -> Result<Batch, Failure>
             break;
         }
         len = len.saturating_add((row.key.as_bytes().len() + row.value.len()) as u64);
-        if len > COMMIT_LEN_MAX {
+        if len > Batch::LEN_MAX {
             let size = at.store.size(source).map_err(failed)?;
-            return Err(at.failed(Error::TooLarge { size, limit: COMMIT_LEN_MAX }));
+            return Err(at.failed(Error::TooLarge { size, limit: Batch::LEN_MAX }));
         }
         let mut names = row.key.names().skip(source.names().count());
         let copy = names.try_fold(target.clone(), |key, name| key.join(name));

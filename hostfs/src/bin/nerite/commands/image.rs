@@ -13,10 +13,6 @@ use std::path::Path;
 /// The size of a new image if none is given, in bytes.
 const NEW_IMAGE_SIZE: u64 = 64 << 20;
 
-/// Copies of the superblock that stand before the segments, at most, each in a page of 4 KiB or a
-/// block.
-const SUPERBLOCK_COPIES: u64 = 4;
-
 /// Makes an empty store in a new image, or in one that is there.
 pub(crate) fn create(args: &cli::Create) -> Result<(), Failure> {
     let path = &args.image;
@@ -91,15 +87,13 @@ pub(crate) fn resize(args: &cli::Resize) -> Result<(), Failure> {
     }
     let mut store = open_store(path, device, false)?;
     let size = store.grow().map_err(Failure::store(path))?;
-    let info = store.info();
-    let segments = info.segment_size.saturating_mul(info.segment_count.into());
-    let used = segments.saturating_add(SUPERBLOCK_COPIES * u64::from(info.block_size.max(4096)));
+    let segment_len = store.info().segment_size;
     let device_len = store.close().map_err(Failure::store(path))?.geometry().size();
     let mut out = Out::stdout();
     out.line(format_args!("size:    {}", Bytes(size)))?;
-    let unused = device_len.saturating_sub(used);
+    let unused = device_len.saturating_sub(size);
     // Less than a segment is always left over.
-    if unused >= info.segment_size {
+    if unused >= segment_len {
         out.line(format_args!("unused:  {}: it can't grow further", Bytes(unused)))?;
     }
     out.flush()

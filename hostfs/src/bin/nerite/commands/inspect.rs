@@ -147,6 +147,10 @@ fn time_of(kind: Kind, time: Timestamp, format: fn(SystemTime) -> Rfc3339Timesta
     if kind == Kind::Dictionary && time == Timestamp::default() {
         return "-".to_owned();
     }
-    // 64 bits of nanoseconds end in 2554, well within what `SystemTime` and RFC 3339 can hold.
-    format(UNIX_EPOCH + Duration::from_nanos(time.0)).to_string()
+    format(system_time(time)).to_string()
+}
+
+/// 64 bits of nanoseconds end in 2554, well within what `SystemTime` and RFC 3339 can hold.
+pub(super) fn system_time(time: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(time.0)
 }

@@ -23,9 +23,8 @@ pub(crate) struct Source {
 /// What is read at a time when a pipe is put aside.
 const PIPE_BUFFER_LEN: usize = 64 << 10;
 
-/// Keys and bytes that one commit is tried with. It halves what the store finds too much.
+/// Keys that one commit is tried with. It halves what the store finds too much.
 const COMMIT_ROWS: usize = 65_536;
-const COMMIT_LEN: u64 = 8 << 20;
 
 /// Opens the dump. What comes through a pipe is put into a file that has no name.
 pub(crate) fn source(args: &cli::Load) -> Result<Source, Failure> {
@@ -69,7 +68,7 @@ pub(crate) fn load(at: &Opened<'_>, dump: &mut Source, out: &mut Out) -> Result<
     let mut progress = Progress::new();
     each(at, dump, "it changes while it is read", |row| {
         let is_lump = matches!(row.name, Name::Lump(_));
-        if is_lump || held.len() >= COMMIT_ROWS || len + row.len() > COMMIT_LEN {
+        if is_lump || held.len() >= COMMIT_ROWS || len + row.len() > Batch::LEN_MAX {
             load.commit(&held)?;
             held.clear();
             len = 0;

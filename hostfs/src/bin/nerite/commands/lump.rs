@@ -1,13 +1,13 @@
 //! `lump`: values under numbers.
 
 use super::data;
+use super::inspect::system_time;
 use crate::cli::lump::{self as cli, End, Lump};
 use crate::failure::{Code, Failure};
 use crate::open::Opened;
 use crate::out::Out;
 use nerite::{Info, LumpHead, LumpId};
 use std::ops::Bound;
-use std::time::{Duration, UNIX_EPOCH};
 
 /// Numbers fetched at once, so that memory does not grow with the store.
 const PAGE_LEN: usize = 1024;
@@ -72,9 +72,8 @@ fn told(out: &mut Out, is_new: bool) -> Result<(), Failure> {
 }
 
 fn head(out: &mut Out, head: LumpHead) -> Result<(), Failure> {
-    // 64 bits of nanoseconds end in 2554, well within what RFC 3339 can hold.
-    let time = UNIX_EPOCH + Duration::from_nanos(head.last_modified.0);
-    out.line(format_args!("{}\t{}", head.size, humantime::format_rfc3339_nanos(time)))
+    let time = humantime::format_rfc3339_nanos(system_time(head.last_modified));
+    out.line(format_args!("{}\t{time}", head.size))
 }
 
 fn found<T>(at: &Opened<'_>, one: &cli::OneLump, lump: Option<T>) -> Result<T, Failure> {
