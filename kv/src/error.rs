@@ -44,6 +44,8 @@ pub enum Error {
     ReadOnly,
     /// An earlier write or flush failed, so what is on the disk is unknown: reopen to write again.
     Poisoned,
+    /// The value that a [`Reader`](crate::Reader) reads is not there any more.
+    Changed,
     /// Another writer has written to the device since this store was opened; writes are poisoned.
     Stolen,
     /// There is no store on the device: its superblock pages hold something else, or nothing.
@@ -158,6 +160,7 @@ impl fmt::Display for Error {
             Self::Poisoned => {
                 f.write_str("an earlier write failed: the store must be reopened to be written")
             }
+            Self::Changed => f.write_str("the value has changed since reading began"),
             Self::Stolen => f.write_str("another writer has written to the device"),
             Self::NotFormatted => f.write_str("there is no Nerite store on the device"),
             Self::NotBlank => f.write_str("the device holds data already"),

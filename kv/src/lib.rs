@@ -53,6 +53,7 @@ pub use memory::MemoryDevice;
 pub use store::batch::Batch;
 pub use store::lumps::{LumpHead, LumpId, LumpStore};
 pub use store::scan::{Row, Scan};
+pub use store::stream::{Reader, Writer};
 pub use store::{Counts, CreateOptions, Cut, Info, OpenOptions, Stat, Store};
 pub use traits::{Digest, Entry, Kind, KvRead, KvWrite};
 pub use uuid::Uuid;

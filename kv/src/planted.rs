@@ -55,6 +55,16 @@ pub enum Bug {
     ReserveIgnored,
     /// A cached node is named by its place alone.
     NodeStale,
+    /// A frame is taken though an extent that it places is not there.
+    ExtentUnproven,
+    /// The cleaner moves an extent to the offset of another one.
+    ExtentMisplaced,
+    /// The extents of an object stay when its key goes.
+    ExtentsKept,
+    /// The extents of an object that was removed with its dictionary stay.
+    OrphansKept,
+    /// The extents of a dictionary's objects go when it is renamed.
+    OrphansOfRename,
 }
 
 #[cfg(not(planted))]
@@ -77,7 +87,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 23] = [
+        pub const ALL: [(&str, Self); 28] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -101,6 +111,11 @@ mod switch {
             ("replaced-stale", Self::ReplacedStale),
             ("reserve-ignored", Self::ReserveIgnored),
             ("node-stale", Self::NodeStale),
+            ("extent-unproven", Self::ExtentUnproven),
+            ("extent-misplaced", Self::ExtentMisplaced),
+            ("extents-kept", Self::ExtentsKept),
+            ("orphans-kept", Self::OrphansKept),
+            ("orphans-of-rename", Self::OrphansOfRename),
         ];
     }
 

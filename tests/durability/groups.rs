@@ -83,14 +83,14 @@ fn a_group_that_can_not_fit_changes_nothing() {
     let disk = new_disk();
     let store = open(&disk, 2);
     // More than half of the device: the copies do not fit behind the originals.
-    for number in 0..150 {
-        store.set(&key(&format!("d/{number}")), &[1; 15_000]).unwrap();
+    for number in 0..350 {
+        store.set(&key(&format!("d/{number}")), &[1; 4000]).unwrap();
     }
     let before = contents(&store);
     let refused = store.rename(&key("d"), &key("e"));
     assert!(matches!(refused, Err(Error::NoSpace { needed, free }) if needed > free));
     assert_eq!(contents(&store), before);
-    assert_eq!(store.list(&key("d")).unwrap().len(), 150);
+    assert_eq!(store.list(&key("d")).unwrap().len(), 350);
     store.set(&key("still"), b"works").unwrap();
 }
 
@@ -99,14 +99,14 @@ fn a_group_larger_than_can_be_unflushed_is_too_large() {
     let disk = SimDisk::new(4096, 24 << 8);
     nerite::Store::create(&disk, nerite::CreateOptions::new(1)).unwrap();
     let store = open(&disk, 2);
-    for number in 0..150 {
-        store.set(&key(&format!("d/{number}")), &vec![1; 60_000]).unwrap();
+    for number in 0..560 {
+        store.set(&key(&format!("d/{number}")), &vec![1; 16_000]).unwrap();
     }
     let before = image(&disk);
     let refused = store.rename(&key("d"), &key("e"));
     assert!(matches!(refused, Err(Error::TooLarge { size, limit }) if size > limit), "{refused:?}");
     assert_eq!(image(&disk), before);
-    assert_eq!(value_of(&store, "d/7"), Some(vec![1; 60_000]));
+    assert_eq!(value_of(&store, "d/7"), Some(vec![1; 16_000]));
 }
 
 /// A group of 6 MiB over 24 segments: the first frame behind it that can testify is far away, and is
@@ -116,8 +116,8 @@ fn damage_to_the_first_frame_of_a_large_group_is_corrupt_not_cut() {
     let disk = SimDisk::new(4096, 64 << 8);
     nerite::Store::create(&disk, nerite::CreateOptions::new(1)).unwrap();
     let store = open(&disk, 2);
-    for number in 0..24 {
-        store.set(&key(&format!("d/{number}")), &vec![1; 250_000]).unwrap();
+    for number in 0..96 {
+        store.set(&key(&format!("d/{number}")), &vec![1; 64_000]).unwrap();
     }
     let before = image(&disk);
     store.rename(&key("d"), &key("e")).unwrap();

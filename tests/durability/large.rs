@@ -2,8 +2,8 @@
 
 use super::{key, open, try_open};
 use nerite::{BlockDevice, CreateOptions, DeviceError, Error, Geometry, KvWrite, Part, Store};
-use nerite::{ReadRequest, WriteRequest};
-use nerite_tests::CountingDevice;
+use nerite::{OpenOptions, ReadRequest, WriteRequest};
+use nerite_tests::{CountingDevice, TestClock};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -74,13 +74,15 @@ fn opening_a_closed_store_reads_no_more_on_a_large_device_than_on_one_with_segme
 #[test]
 fn the_loss_of_the_first_frame_of_a_long_group_in_a_new_segment_shows() {
     let disk = new_disk(64 << 30);
-    let store = open(&disk, 2);
+    let options = OpenOptions::new(2).tail_bytes(64 * MIB);
+    let store = Store::open(&disk, TestClock::new(1), options).unwrap();
     assert_eq!(store.info().segment_size, 16 * MIB);
-    for n in 0..5 {
-        store.set(&key(&format!("d/{n}")), &vec![n; 1_000_000]).unwrap();
+    // Each takes 16 of the 4,096 blocks of a segment.
+    for n in 0..90 {
+        store.set(&key(&format!("d/{n}")), &[n; 64_000]).unwrap();
     }
-    for n in 0..11 {
-        store.set(&key(&format!("fill{n}")), &vec![n; 1_000_000]).unwrap();
+    for n in 90..=255 {
+        store.set(&key(&format!("fill{n}")), &[n; 64_000]).unwrap();
     }
     let used = disk.blocks.borrow().keys().next_back().copied().unwrap();
     store.rename(&key("d"), &key("e")).unwrap();

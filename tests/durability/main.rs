@@ -17,6 +17,7 @@ mod index_costs;
 mod large;
 mod looks;
 mod mounts;
+mod objects;
 mod races;
 mod scans;
 mod sizes;

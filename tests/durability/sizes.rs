@@ -5,11 +5,11 @@ use nerite::{CreateOptions, Error, KvRead, KvWrite, MemoryDevice, OpenOptions, S
 use nerite_tests::disk::Beyond;
 use nerite_tests::{Fate, SimDisk, TestClock};
 
-const COUNT: usize = 60;
+const COUNT: usize = 70;
 const SEGMENT: usize = 4 * BLOCK as usize;
 
 fn value(number: usize) -> Vec<u8> {
-    vec![u8::try_from(number).unwrap(); 9000]
+    vec![u8::try_from(number).unwrap(); 4000]
 }
 
 /// An image with values in more than thirty segments, sealed: no end of the log passes for a crash.

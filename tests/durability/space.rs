@@ -1,7 +1,7 @@
 //! Room: what fits, what is refused, and what a full store can still do.
 
 use super::{contents, key, open, value_of};
-use nerite::{Batch, CreateOptions, Error, Key, KvRead, KvWrite, Store};
+use nerite::{Batch, CreateOptions, Error, KvWrite, Store};
 use nerite_tests::{CountingDevice, Random, SimDisk};
 
 fn disk(block_size: u32, bytes: u32) -> SimDisk {
@@ -40,39 +40,26 @@ fn a_full_store_refuses_honestly_keeps_everything_and_still_removes() {
 }
 
 #[test]
-fn the_largest_value_fits_and_one_byte_more_is_too_large() {
+fn a_value_that_no_store_of_this_size_can_hold_is_too_large_and_others_are_a_matter_of_room() {
     for (block_size, bytes) in [(512, 64 << 10), (4096, 4 << 20), (65536, 4 << 20)] {
         let disk = disk(block_size, bytes);
         let store = open(&disk, 2);
-        let name = |len| "n".repeat(len);
-        let longest = key(&[name(255), name(255), name(255), name(254), name(1)].join("/"));
-        assert_eq!(longest.as_bytes().len(), Key::LEN_MAX);
-        let limit = usize::try_from(store.info().value_len_max).unwrap();
-        store.set(&longest, &vec![1; limit]).unwrap();
-        assert_eq!(store.get(&longest).unwrap().len(), limit);
-        let refused = store.set(&longest, &vec![1; limit + 1]);
+        let limit = store.info().value_len_max;
+        assert!(limit <= u64::from(bytes) && limit > u64::from(bytes / 2));
+        store.set(&key("a"), &[1; 3000]).unwrap();
+        let value = vec![2; usize::try_from(limit).unwrap() + 1];
+        let refused = store.set(&key("a"), &value);
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
         let refused = store.allocate(&key("z"), u64::MAX, None);
         assert!(matches!(refused, Err(Error::TooLarge { size: u64::MAX, .. })), "{refused:?}");
-        let refused = store.set_partial(&longest, 10, &vec![2; limit]);
+        let refused = store.set_partial(&key("a"), 10, &value);
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
-        assert_eq!(value_of(&store, &longest.to_string()), Some(vec![1; limit]));
+        let refused = store.set(&key("a"), &value[1..]);
+        let Err(Error::NoSpace { needed, free }) = refused else { panic!("{refused:?}") };
+        assert!(needed > free, "{needed} {free}");
+        assert_eq!(value_of(&store, "a"), Some(vec![1; 3000]));
+        assert_eq!(store.verify().unwrap(), []);
     }
-}
-
-/// There is room enough, and no room would ever do: the record must fit a frame.
-#[test]
-fn a_value_that_no_record_of_the_longer_key_can_hold_is_too_large_to_be_moved_there() {
-    let disk = disk(512, 64 << 10);
-    let store = open(&disk, 2);
-    let value = vec![1; usize::try_from(store.info().value_len_max).unwrap() + 1000];
-    store.set(&key("a"), &value).unwrap();
-    let longer =
-        key(&["n".repeat(255), "n".repeat(255), "n".repeat(255), "n".repeat(250)].join("/"));
-    let refused = store.rename(&key("a"), &longer);
-    let Err(Error::TooLarge { size, limit }) = refused else { panic!("{refused:?}") };
-    assert!(size == value.len() as u64 && size > limit, "{size} {limit}");
-    assert_eq!(value_of(&store, "a"), Some(value));
 }
 
 /// What `stat` counts as live is the sum of the records that keys name: it never drifts.

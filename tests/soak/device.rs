@@ -20,6 +20,8 @@ pub(crate) struct Run {
     limits: Limits,
     /// Values have up to so many bytes.
     value_max: usize,
+    /// Now and then one has up to so many.
+    large_max: usize,
     /// Names in a dictionary.
     names: usize,
     clock: TestClock,
@@ -39,6 +41,7 @@ impl Run {
         let drawn = *random.pick(&[512, 1024, 4096]);
         let block = block.unwrap_or(drawn);
         let value_max = *random.pick(&[100, 400, 1000, 3000]);
+        let large_max = *random.pick(&[0, 5000, 20_000, 300_000]);
         let names = *random.pick(&[3, 20, 100, 1000]);
         let limits = Limits {
             delta_entries: *random.pick(&[8, 50, 400, 8192]),
@@ -60,6 +63,7 @@ impl Run {
             block,
             limits,
             value_max,
+            large_max: large_max.min(usize::try_from(size / 5).expect("a small device")),
             names,
             clock,
             store: None,
@@ -96,6 +100,9 @@ impl Run {
             830..835 => self.judge(),
             835..838 => self.reopen(),
             838..845 => self.fill(),
+            845..870 => self.part(),
+            870..875 => self.allocate(),
+            875..895 => self.set_large(),
             _ => self.overwrite(),
         }
     }
@@ -146,7 +153,8 @@ impl Run {
                 batch.remove(&key);
                 after.remove(&key);
             } else {
-                let value = self.value(self.value_max);
+                let long = self.random.one_in(10);
+                let value = self.value(if long { self.large_max / 4 } else { self.value_max });
                 batch.set(&key, &value);
                 after.insert(key, (value, time));
             }
@@ -158,6 +166,53 @@ impl Run {
             Err(error) => return Err(format!("a batch of {}: {error}", batch.len())),
         }
         Ok(())
+    }
+
+    fn set_large(&mut self) -> Result<(), String> {
+        let key = self.key();
+        let value = self.value(self.large_max);
+        self.put(&key, value, false).map(|_| ())
+    }
+
+    /// Writes over a part of what is there, or behind it.
+    fn part(&mut self) -> Result<(), String> {
+        let Some((key, len)) = self.existing() else { return Ok(()) };
+        let offset = self.random.below(len + 1);
+        let most = if self.random.one_in(4) { self.large_max } else { self.value_max };
+        let data = self.value(most);
+        let time = Timestamp(self.operations);
+        self.clock.set(time);
+        match self.store().set_partial(&key, offset as u64, &data) {
+            Ok(()) => {
+                let (value, modified) = self.model.get_mut(&key).expect("it is there");
+                let end = (offset + data.len()).min(len);
+                value.splice(offset..end, data);
+                *modified = time;
+                Ok(())
+            }
+            Err(Error::NoSpace { .. }) => {
+                self.full += 1;
+                Ok(())
+            }
+            Err(error) => Err(format!("part of {key} at {offset}: {error}")),
+        }
+    }
+
+    fn allocate(&mut self) -> Result<(), String> {
+        let (key, size) = (self.key(), self.random.below(self.large_max + 1));
+        let time = Timestamp(self.operations);
+        match self.store().allocate(&key, size as u64, Some(time)) {
+            Ok(()) => {
+                self.model.insert(key, (vec![0; size], time));
+                Ok(())
+            }
+            Err(Error::AlreadyPresent(_)) => Ok(()),
+            Err(Error::NoSpace { .. }) => {
+                self.full += 1;
+                Ok(())
+            }
+            Err(error) => Err(format!("allocate {key}: {error}")),
+        }
     }
 
     /// Fills the store until it has no room.
@@ -173,11 +228,12 @@ impl Run {
         Ok(())
     }
 
-    /// Something no longer in place of what is there: it always fits.
+    /// Something no longer in place of what is there: it always fits, if a segment holds it.
     fn overwrite(&mut self) -> Result<(), String> {
         let Some((key, len)) = self.existing() else { return Ok(()) };
         let value = self.value(len);
-        self.put(&key, value, true).map(|_| ())
+        let must = len as u64 <= self.store().info().segment_size;
+        self.put(&key, value, must).map(|_| ())
     }
 
     fn existing(&mut self) -> Option<(Key, usize)> {

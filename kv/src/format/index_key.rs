@@ -12,7 +12,10 @@ use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::ops::Bound;
 
-/// The keyspace of paths. (0 is the system's own, 3 are extents: neither is used yet.)
+/// The keyspace of objects that are being written: the object's id, 8 bytes.
+const PENDING: u8 = 0;
+
+/// The keyspace of paths.
 pub(crate) const PATHS: u8 = 1;
 
 /// The keyspace of lumps: the number, 16 bytes, big-endian.
@@ -20,6 +23,32 @@ const LUMPS: u8 = 2;
 
 /// Bytes in the key of a lump.
 const LUMP_LEN: usize = 17;
+
+/// The keyspace of extents: the object's id and an offset in it, 8 bytes each.
+const EXTENTS: u8 = 3;
+
+/// Bytes in the key of an extent.
+pub(crate) const EXTENT_LEN: usize = 17;
+
+/// What a key is the key of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keyspace {
+    Pending,
+    /// Or of a lump.
+    Path,
+    Extent,
+}
+
+impl Keyspace {
+    /// That of bytes which [`check_key`] has accepted.
+    pub(crate) fn of(key: &[u8]) -> Self {
+        match key.first() {
+            Some(&PENDING) => Self::Pending,
+            Some(&EXTENTS) => Self::Extent,
+            _ => Self::Path,
+        }
+    }
+}
 
 /// Bytes in an index key: the keyspace and a longest path.
 pub(crate) const LEN_MAX: usize = 1 + Key::LEN_MAX;
@@ -59,6 +88,16 @@ impl IndexKey {
     #[expect(clippy::big_endian_bytes, reason = "bytes that compare as the numbers do")]
     pub(crate) fn lump(id: u128) -> Self {
         Self([&[LUMPS][..], &id.to_be_bytes()].concat().into())
+    }
+
+    /// The key of the extent of an object at this offset.
+    pub(crate) fn extent(object: u64, offset: u64) -> Self {
+        Self([&object_bytes(EXTENTS, object)[..], &bytes_of(offset)].concat().into())
+    }
+
+    /// The key of an object that is being written.
+    pub(crate) fn pending(object: u64) -> Self {
+        Self(object_bytes(PENDING, object).into())
     }
 
     /// Bytes from the disk, which [`check_key`] has accepted.
@@ -157,6 +196,45 @@ impl Subtree {
     }
 }
 
+/// The keys of all extents of an object: those from the first on and below the second.
+pub(crate) fn extents_of(object: u64) -> (Vec<u8>, Vec<u8>) {
+    let next = object.checked_add(1);
+    let to = next.map_or_else(|| [EXTENTS + 1].into(), |next| object_bytes(EXTENTS, next));
+    (object_bytes(EXTENTS, object), to)
+}
+
+/// The keys of all objects that are being written: as [`extents_of`].
+pub(crate) fn all_pending() -> (Vec<u8>, Vec<u8>) {
+    ([PENDING].into(), [PENDING + 1].into())
+}
+
+/// The keys of all extents: as [`extents_of`].
+pub(crate) fn all_extents() -> (Vec<u8>, Vec<u8>) {
+    ([EXTENTS].into(), [EXTENTS + 1].into())
+}
+
+/// The object and the offset of an extent, or of the key of an object alone 0.
+pub(crate) fn object_of(key: &[u8]) -> Option<(u64, u64)> {
+    let (_, rest) = key.split_first()?;
+    let (object, rest) = rest.split_first_chunk()?;
+    let offset = rest.first_chunk().map_or(0, |offset| number_of(*offset));
+    Some((number_of(*object), offset))
+}
+
+#[expect(clippy::big_endian_bytes, reason = "bytes that compare as the numbers do")]
+const fn bytes_of(number: u64) -> [u8; 8] {
+    number.to_be_bytes()
+}
+
+#[expect(clippy::big_endian_bytes, reason = "bytes that compare as the numbers do")]
+const fn number_of(bytes: [u8; 8]) -> u64 {
+    u64::from_be_bytes(bytes)
+}
+
+fn object_bytes(keyspace: u8, object: u64) -> Vec<u8> {
+    [&[keyspace][..], &bytes_of(object)].concat()
+}
+
 fn path_bytes(key: &Key, end: &[u8]) -> Vec<u8> {
     let path = key.as_bytes();
     let mut bytes = Vec::with_capacity(path.len().saturating_add(end.len()).saturating_add(1));
@@ -177,6 +255,15 @@ pub(crate) fn check_path(bytes: &[u8]) -> Result<(), Fault> {
     if fits && bytes.len() <= LEN_MAX { Ok(()) } else { Err(Fault::Field("key")) }
 }
 
+/// Whether bytes from the disk are the key of an extent.
+///
+/// # Errors
+/// [`Fault::Field`]
+pub(crate) fn check_extent(bytes: &[u8]) -> Result<(), Fault> {
+    let fits = bytes.first() == Some(&EXTENTS) && bytes.len() == EXTENT_LEN;
+    if fits { Ok(()) } else { Err(Fault::Field("key")) }
+}
+
 /// Whether bytes from the disk are an index key of any keyspace that is used.
 ///
 /// # Errors
@@ -184,6 +271,8 @@ pub(crate) fn check_path(bytes: &[u8]) -> Result<(), Fault> {
 pub(crate) fn check_key(bytes: &[u8]) -> Result<(), Fault> {
     match bytes.first() {
         Some(&LUMPS) if bytes.len() == LUMP_LEN => Ok(()),
+        Some(&PENDING) if bytes.len() == 9 => Ok(()),
+        Some(&EXTENTS) => check_extent(bytes),
         _ => check_path(bytes),
     }
 }
@@ -210,13 +299,13 @@ pub(crate) fn bounds(
     (from, to)
 }
 
-/// Whether bytes from the disk are where a range of keys begins and ends, both of one keyspace, or up
-/// to its end.
+/// Whether bytes from the disk are where a range of keys begins and ends, both of one keyspace whose
+/// ranges can be removed, or up to its end.
 pub(crate) fn is_range(from: &[u8], to: &[u8]) -> bool {
     let bounded = from.len() <= RANGE_END_LEN_MAX && to.len() <= RANGE_END_LEN_MAX;
-    let ends = from.first().and_then(|keyspace| keyspace.checked_add(1));
-    let within = ends.is_some_and(|end| to <= &[end][..]);
-    bounded && from < to && within && (from.starts_with(&[PATHS]) || from.starts_with(&[LUMPS]))
+    let removable = from.first().filter(|keyspace| [PATHS, LUMPS, EXTENTS].contains(keyspace));
+    let end = removable.and_then(|keyspace| keyspace.checked_add(1));
+    bounded && from < to && end.is_some_and(|end| to <= &[end][..])
 }
 
 #[cfg(test)]
@@ -299,9 +388,27 @@ mod tests {
         }
         assert!(is_range(keys[0].as_bytes(), &ALL_LUMPS.1) && is_range(&[PATHS], &[PATHS + 1]));
         assert!(!is_range(keys[1].as_bytes(), keys[0].as_bytes()) && !is_range(&[PATHS], &[3]));
-        assert!(!is_range(&[3], &[4]) && !is_range(&[], &[1]));
-        for bytes in [&[LUMPS; 16][..], &[LUMPS; 18], &[3; 17], &[0; 9]] {
+        assert!(!is_range(&[0], &[1]) && !is_range(&[], &[1]));
+        for bytes in [&[LUMPS; 16][..], &[LUMPS; 18], &[4; 17]] {
             assert!(check_key(bytes).is_err() && lump_of(bytes).is_none(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn extents_of_one_object_are_one_range_in_order_of_their_offsets() {
+        let (from, to) = extents_of(7);
+        let keys = [0, 1, 255, 256, u64::MAX].map(|offset| IndexKey::extent(7, offset));
+        assert!(keys.is_sorted() && keys.iter().all(|key| check_key(key.as_bytes()).is_ok()));
+        assert!(keys.iter().all(|key| *from <= *key.as_bytes() && *key.as_bytes() < *to));
+        assert!(*IndexKey::extent(6, u64::MAX).as_bytes() < *from);
+        assert!(*IndexKey::extent(8, 0).as_bytes() >= *to);
+        assert_eq!(object_of(keys[3].as_bytes()), Some((7, 256)));
+        assert_eq!(object_of(IndexKey::pending(9).as_bytes()), Some((9, 0)));
+        let (from, to) = extents_of(u64::MAX);
+        assert!(is_range(&from, &to) && !is_range(&to, &from));
+        assert!(*IndexKey::extent(u64::MAX, u64::MAX).as_bytes() < *to);
+        for bytes in [&[EXTENTS; 16][..], &[EXTENTS; 18], &[PENDING; 8], &[]] {
+            assert!(check_key(bytes).is_err(), "{bytes:?}");
         }
     }
 

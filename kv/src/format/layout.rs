@@ -26,10 +26,25 @@ const SEGMENTS_MAX: u64 = 4096;
 /// One to write to, and the reserve of three (`log/plan.rs`).
 const SEGMENTS_MIN: u64 = 4;
 /// Bytes of the table (`format/table.rs`): of what stands before its rows, and of each of them.
-pub(super) const TABLE_HEADER_LEN: usize = 62;
+pub(super) const TABLE_HEADER_LEN: usize = 78;
 pub(super) const TABLE_ROW_LEN: usize = 8;
 /// Bytes of the table without its rows, with the longest key.
 const TABLE_FIXED_LEN: u64 = (TABLE_HEADER_LEN + RANGE_END_LEN_MAX) as u64;
+/// A chunk is an eighth of a segment, so that few bytes are left where no other one fits, and no longer
+/// than this: one index entry for so many bytes weighs nothing, and is what a partial read reads.
+const CHUNK_LEN_WANTED: u64 = 64 << 10;
+const CHUNK_LEN_SMALL: u64 = 1 << 10;
+/// What lies around a chunk (`format/record.rs`, `format/survivors.rs`), and a little more: eight of
+/// them fill a segment.
+const CHUNK_HEADERS_LEN: u64 = 64;
+
+/// The longest value in a record: it can be copied when it is renamed, and a frame that does not fit the
+/// open segment leaves little of it. (Below, an object would take more than it saves.)
+const RECORD_VALUE_LEN_WANTED: u64 = 64 << 10;
+const RECORD_VALUE_LEN_SMALL: u64 = 4 << 10;
+/// What a frame holds besides a value, with the longest key.
+const RECORD_HEADERS_LEN: u64 = 1199;
+
 /// Larger segments gain nothing until their number reaches its limit.
 const SEGMENT_LEN_WANTED: u64 = 1 << 20;
 
@@ -134,6 +149,24 @@ impl Layout {
         self.whole(rows.saturating_add(TABLE_FIXED_LEN))
     }
 
+    /// Bytes of an extent, but for the last one of an object.
+    pub(crate) fn chunk_len(&self) -> u32 {
+        let len = (self.segment_len() / 8).clamp(CHUNK_LEN_SMALL, CHUNK_LEN_WANTED);
+        u32::try_from(len.saturating_sub(CHUNK_HEADERS_LEN)).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes of the longest value that is no object.
+    pub(crate) fn record_value_len_max(&self) -> u64 {
+        let quarter = self.segment_len() / 4;
+        let wanted = quarter.clamp(RECORD_VALUE_LEN_SMALL, RECORD_VALUE_LEN_WANTED);
+        wanted.min(self.segment_len().saturating_sub(RECORD_HEADERS_LEN))
+    }
+
+    /// Bytes of the longest value: as many as all segments have.
+    pub(crate) fn value_len_max(&self) -> u64 {
+        self.segment_len().saturating_mul(u64::from(self.segment_count))
+    }
+
     /// The first byte of a superblock copy. The slots alternate: A0, B0, A1, B1.
     pub(crate) fn superblock_at(&self, slot: u8, copy: u8) -> u64 {
         let page = u64::from(copy).saturating_mul(2).saturating_add(u64::from(slot));
@@ -229,11 +262,11 @@ mod tests {
         }
         let crafted = Layout {
             segment_blocks: 8,
-            segment_count: 377,
+            segment_count: 375,
             ..Layout::divide(4 << 20, 512).unwrap()
         };
         assert_eq!(crafted.check(), Err(Fault::Field("segment count")), "a table of 9 blocks");
-        assert_eq!(Layout { segment_count: 376, ..crafted }.check(), Ok(()));
+        assert_eq!(Layout { segment_count: 374, ..crafted }.check(), Ok(()));
     }
 
     #[test]

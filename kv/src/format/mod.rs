@@ -12,6 +12,7 @@ pub(crate) mod frame;
 pub(crate) mod index_key;
 pub(crate) mod layout;
 pub(crate) mod node;
+pub(crate) mod object;
 pub(crate) mod place;
 pub(crate) mod point;
 pub(crate) mod pointer;

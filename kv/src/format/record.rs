@@ -6,6 +6,8 @@
 use super::bytes::{Put, Reader};
 use super::check::check;
 use super::index_key;
+use super::layout::Layout;
+use super::object::Object;
 use super::pointer::Pointer;
 use crate::clock::Timestamp;
 use crate::error::Fault;
@@ -23,6 +25,9 @@ const SET: u8 = 1;
 const REMOVE: u8 = 2;
 const REMOVE_RANGE: u8 = 3;
 const MOVE: u8 = 4;
+const OBJECT: u8 = 5;
+const EXTENT: u8 = 6;
+const PLACE: u8 = 7;
 
 const TIMED: u8 = 1;
 
@@ -49,9 +54,24 @@ pub(crate) enum Operation<'a> {
         key: &'a [u8],
         moved: Moved,
     },
+    /// The key's value is this object, or, if the key is that of a pending one, it is being written.
+    SetObject {
+        key: &'a [u8],
+        object: Object,
+    },
+    /// Bytes of an object. Such a record lies outside the chain.
+    Extent {
+        key: &'a [u8],
+        bytes: &'a [u8],
+    },
+    /// Bytes of an object lie there, in a record outside the chain.
+    Place {
+        key: &'a [u8],
+        placed: Moved,
+    },
 }
 
-/// A value whose record has moved.
+/// A value whose record has moved, or an extent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moved {
     /// The operation that set the value.
@@ -63,7 +83,7 @@ pub(crate) struct Moved {
 }
 
 impl Moved {
-    const LEN: usize = 12 + Pointer::LEN;
+    pub(crate) const LEN: usize = 12 + Pointer::LEN;
 
     fn put(&self, out: &mut Vec<u8>) {
         out.put_u64(self.sequence).put_u32(self.size);
@@ -108,20 +128,29 @@ impl<'a> Operation<'a> {
             Self::Remove { key } => (REMOVE, key, &[]),
             Self::RemoveRange { from, to } => (REMOVE_RANGE, from, to),
             Self::Move { key, .. } => (MOVE, key, &[]),
+            Self::SetObject { key, .. } => (OBJECT, key, &[]),
+            Self::Extent { key, bytes } => (EXTENT, key, bytes),
+            Self::Place { key, .. } => (PLACE, key, &[]),
         }
     }
 
     /// The one key that it is about.
     pub(crate) const fn key(&self) -> Option<&'a [u8]> {
         match *self {
-            Self::Set { key, .. } | Self::Remove { key } | Self::Move { key, .. } => Some(key),
             Self::RemoveRange { .. } => None,
+            Self::Set { key, .. }
+            | Self::Remove { key }
+            | Self::Move { key, .. }
+            | Self::SetObject { key, .. }
+            | Self::Extent { key, .. }
+            | Self::Place { key, .. } => Some(key),
         }
     }
 
     const fn value_len(&self) -> usize {
         match *self {
-            Self::Move { .. } => Moved::LEN,
+            Self::Move { .. } | Self::Place { .. } => Moved::LEN,
+            Self::SetObject { .. } => Object::LEN,
             _ => self.parts().2.len(),
         }
     }
@@ -137,6 +166,13 @@ pub(crate) const fn record_len(key_len: usize, value_len: u64, timed: bool) -> u
     let time = if timed { TIME_LEN } else { 0 };
     let fixed = HEADER_LEN.saturating_add(time).saturating_add(key_len);
     value_len.saturating_add(fixed as u64)
+}
+
+/// Bytes of the records of an object's extents, if it has all of them.
+pub(crate) fn extents_len(object: Object, layout: &Layout) -> u64 {
+    let count = object.size.div_ceil(u64::from(layout.chunk_len()).max(1));
+    let headers = record_len(index_key::EXTENT_LEN, 0, false);
+    object.size.saturating_add(count.saturating_mul(headers))
 }
 
 impl<'a> Record<'a> {
@@ -155,8 +191,12 @@ impl<'a> Record<'a> {
             out.put_u64(modified);
         }
         out.put(key).put(value);
-        if let Operation::Move { moved, .. } = &self.operation {
-            moved.put(out);
+        match &self.operation {
+            Operation::Move { moved, .. } | Operation::Place { placed: moved, .. } => {
+                moved.put(out);
+            }
+            Operation::SetObject { object, .. } => object.put(out),
+            _ => {}
         }
         let record = out.get_mut(start..).unwrap_or_default();
         let check = check(record.get(CHECK_LEN..).unwrap_or_default());
@@ -231,6 +271,25 @@ fn decode_operation<'a>(kind: u8, key: &'a [u8], value: &'a [u8]) -> Result<Oper
             index_key::check_key(key)?;
             Ok(Operation::Move { key, moved: Moved::decode(value)? })
         }
+        OBJECT => {
+            index_key::check_key(key)?;
+            let mut reader = Reader::new(value);
+            let object = Object::read(&mut reader)?;
+            let whole = value.len() == Object::LEN && index_key::check_extent(key).is_err();
+            if whole {
+                Ok(Operation::SetObject { key, object })
+            } else {
+                Err(Fault::Field("value"))
+            }
+        }
+        EXTENT => {
+            index_key::check_extent(key)?;
+            Ok(Operation::Extent { key, bytes: value })
+        }
+        PLACE => {
+            index_key::check_extent(key)?;
+            Ok(Operation::Place { key, placed: Moved::decode(value)? })
+        }
         _ => Err(Fault::Field("record kind")),
     }
 }
@@ -239,7 +298,11 @@ fn decode_operation<'a>(kind: u8, key: &'a [u8], value: &'a [u8]) -> Result<Oper
 mod tests {
     use super::*;
 
-    fn records() -> [Record<'static>; 4] {
+    const EXTENT_KEY: &[u8] = b"\x03\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\x07\xc0";
+    const PLACED: Moved =
+        Moved { sequence: 6, size: 5, record: Pointer { at: 1 << 30, len: 48, check: 9 } };
+
+    fn records() -> [Record<'static>; 7] {
         let set = Operation::Set { key: b"\x01a\0b", value: b"value" };
         let replaced = Some(Replaced { segment: Some(7), len: 99 });
         [
@@ -256,6 +319,27 @@ mod tests {
                 modified: None,
                 replaced: Some(Replaced { segment: None, len: 1 }),
                 operation: Operation::RemoveRange { from: b"\x01", to: b"\x02" },
+            },
+            Record {
+                sequence: 5,
+                modified: Some(Timestamp(6)),
+                replaced: None,
+                operation: Operation::SetObject {
+                    key: b"\x01a",
+                    object: Object { id: 5, size: 1 << 40 },
+                },
+            },
+            Record {
+                sequence: 6,
+                modified: None,
+                replaced: None,
+                operation: Operation::Extent { key: EXTENT_KEY, bytes: b"bytes" },
+            },
+            Record {
+                sequence: 6,
+                modified: None,
+                replaced,
+                operation: Operation::Place { key: EXTENT_KEY, placed: PLACED },
             },
         ]
     }
@@ -300,6 +384,10 @@ mod tests {
             Operation::Set { key: b"\x09a", value: b"an unknown keyspace" },
             Operation::RemoveRange { from: b"\x01b", to: b"\x01a" },
             Operation::RemoveRange { from: b"\x01b", to: b"\x02a" },
+            Operation::RemoveRange { from: b"\x02", to: b"\x03" },
+            Operation::SetObject { key: EXTENT_KEY, object: Object { id: 1, size: 1 } },
+            Operation::Extent { key: b"\x01a", bytes: b"of no object" },
+            Operation::Place { key: b"\x01a", placed: PLACED },
         ];
         for operation in refused {
             let mut bytes = Vec::new();

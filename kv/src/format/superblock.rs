@@ -113,6 +113,7 @@ impl Superblock {
         let tree = self.tree.unwrap_or(Tree { root: NOWHERE, level: 0 });
         tree.root.put(&mut covered);
         covered.put_u8(tree.level).put_u32(self.layout.node_len_max()).put_u16(self.inline_max);
+        covered.put_u32(self.layout.chunk_len());
         covered.resize(LEN.saturating_sub(CHECKED_FROM), 0);
         let mut bytes = Vec::with_capacity(LEN);
         bytes.put(&MAGIC).put_u32(check(&covered)).put(&covered);
@@ -229,12 +230,15 @@ fn read_table(reader: &mut Reader<'_>, layout: &Layout) -> Result<Option<Pointer
     }
 }
 
-/// The limit of nodes, which follows from the block size, and that of values in leaves.
+/// The limits of nodes and of extents, which follow from the layout, and that of values in leaves.
 fn read_limits(reader: &mut Reader<'_>, layout: &Layout) -> Result<u16, Fault> {
     if reader.u32()? != layout.node_len_max() {
         return Err(Fault::Field("node limit"));
     }
     let inline_max = reader.u16()?;
+    if reader.u32()? != layout.chunk_len() {
+        return Err(Fault::Field("chunk"));
+    }
     if inline_max > INLINE_LEN_MAX { Err(Fault::Field("inline limit")) } else { Ok(inline_max) }
 }
 
@@ -253,7 +257,7 @@ fn read_trees(reader: &mut Reader<'_>, layout: &Layout) -> Result<Option<Tree>, 
 #[allow(clippy::cast_possible_truncation, reason = "1,024 fits")]
 const KEY_LEN_MAX: u16 = Key::LEN_MAX as u16;
 const _: () = assert!(
-    CHECKED_FROM + 112 + point::LEN + 16 + 2 * Pointer::LEN + 8 <= LEN
+    CHECKED_FROM + 112 + point::LEN + 16 + 2 * Pointer::LEN + 12 <= LEN
         && KEY_LEN_MAX as usize == Key::LEN_MAX
 );
 

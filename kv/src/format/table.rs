@@ -35,9 +35,13 @@ pub(crate) enum Use {
 /// What all keys name, and what it takes to find them, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
-    /// Keys that have a value.
+    /// Paths that have a value.
     pub(crate) keys: u64,
-    /// Bytes of the records that brought these values.
+    /// Extents of objects.
+    pub(crate) extents: u64,
+    /// Objects that are being written.
+    pub(crate) pending: u64,
+    /// Bytes of the records that brought all these.
     pub(crate) live: u64,
     /// Bytes of the nodes and of the table.
     pub(crate) index: u64,
@@ -66,7 +70,8 @@ impl Table {
     pub(crate) fn encode(&self, birth: u64, at: u64, block_len: u32) -> (Vec<u8>, u32) {
         let mut bytes = Vec::new();
         bytes.put(&MAGIC).put_u32(0).put_u64(birth).put_u64(at).put_u64(self.counted);
-        bytes.put_u64(self.totals.keys).put_u64(self.totals.live).put_u64(self.totals.index);
+        let Totals { keys, extents, pending, live, index } = self.totals;
+        bytes.put_u64(keys).put_u64(extents).put_u64(pending).put_u64(live).put_u64(index);
         bytes.put_u32(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
         for (used, live) in &self.rows {
             let used = match used {
@@ -108,7 +113,13 @@ impl Table {
             return Err(Fault::Field("place"));
         }
         let counted = reader.u64()?;
-        let totals = Totals { keys: reader.u64()?, live: reader.u64()?, index: reader.u64()? };
+        let totals = Totals {
+            keys: reader.u64()?,
+            extents: reader.u64()?,
+            pending: reader.u64()?,
+            live: reader.u64()?,
+            index: reader.u64()?,
+        };
         if reader.u32()? != layout.segment_count {
             return Err(Fault::Field("segments"));
         }
@@ -147,7 +158,7 @@ mod tests {
     fn table() -> Table {
         let uses = [Use::Free, Use::Chain, Use::Nodes, Use::Survivors].into_iter().cycle();
         let rows = uses.zip([0, 4096, 77, 5]).cycle().take(14).collect();
-        let totals = Totals { keys: 4, live: 5, index: 6 };
+        let totals = Totals { keys: 4, extents: 7, pending: 8, live: 5, index: 6 };
         Table { counted: 3, totals, merged_to: b"key".to_vec(), rows }
     }
 

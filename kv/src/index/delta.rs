@@ -39,6 +39,8 @@ pub(crate) struct Delta {
     len: usize,
     /// Bytes of entries whose keys have none in older sources.
     growth: usize,
+    /// Objects whose keys a removal of a range has taken out of this: their extents are still there.
+    pub(super) orphans: Vec<u64>,
     /// Bytes of the log that replay reads to make this.
     pub(super) log_len: u64,
 }
@@ -92,7 +94,8 @@ impl Delta {
         let points = self.points(from.as_bytes(), Some(to.as_bytes()));
         let removed: Vec<_> =
             points.filter_map(|(key, point)| Some((key.clone(), point.entry.clone()?))).collect();
-        for (key, _) in &removed {
+        for (key, entry) in &removed {
+            self.orphans.extend(entry.object().map(|object| object.id));
             self.set(key.clone(), None, false);
         }
         if !planted(Bug::RangeResurrects) {

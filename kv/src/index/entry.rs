@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::format::layout::Layout;
 use crate::format::node::{LeafEntry, LeafValue};
+use crate::format::object::Object;
 use crate::format::pointer::Pointer;
 use crate::format::record::{Replaced, record_len};
 use alloc::boxed::Box;
@@ -28,6 +29,12 @@ pub(crate) enum Stored {
     },
     /// In this record of the log.
     Record(Pointer),
+    /// In the extents of this object.
+    Object {
+        id: u64,
+        /// Whether its record had a time of its own.
+        timed: bool,
+    },
 }
 
 impl Entry {
@@ -36,6 +43,10 @@ impl Entry {
         let value = match &self.value {
             Stored::Inline { bytes, timed } => LeafValue::Inline { bytes, timed: *timed },
             Stored::Record(record) => LeafValue::Record { size: self.size, record: *record },
+            Stored::Object { id, timed } => {
+                let object = Object { id: *id, size: self.size };
+                LeafValue::Object { object, timed: *timed }
+            }
         };
         LeafEntry { sequence: self.sequence, modified: self.modified, value }
     }
@@ -47,8 +58,19 @@ impl Entry {
                 (bytes.len() as u64, Stored::Inline { bytes: bytes.into(), timed })
             }
             LeafValue::Record { size, record } => (size, Stored::Record(record)),
+            LeafValue::Object { object: Object { id, size }, timed } => {
+                (size, Stored::Object { id, timed })
+            }
         };
         Self { sequence: leaf.sequence, modified: leaf.modified, size, value }
+    }
+
+    /// The object that the value is, if it is one.
+    pub(crate) fn object(&self) -> Option<Object> {
+        match self.value {
+            Stored::Object { id, .. } => Some(Object { id, size: self.size }),
+            _ => None,
+        }
     }
 
     /// The form in which a record names the one that it replaces.
@@ -62,6 +84,10 @@ pub(super) fn replaced(entry: &LeafEntry<'_>, layout: &Layout, key: &[u8]) -> Re
     match entry.value {
         LeafValue::Inline { bytes, timed } => {
             let len = record_len(key.len(), bytes.len() as u64, timed);
+            Replaced { segment: None, len: u32::try_from(len).unwrap_or(u32::MAX) }
+        }
+        LeafValue::Object { timed, .. } => {
+            let len = record_len(key.len(), Object::LEN as u64, timed);
             Replaced { segment: None, len: u32::try_from(len).unwrap_or(u32::MAX) }
         }
         LeafValue::Record { record, .. } => {

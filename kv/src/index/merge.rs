@@ -9,14 +9,16 @@
 //!   merged already.
 //! - What a step drops from the tree and no operation has counted off is in `forgotten`, once. Only
 //!   a cut hides such entries; those that are not older than the delta are its own work.
+//! - If such an entry names an object, that is in `orphans`: whoever gives an object another key, or
+//!   removes it, takes its old key out by itself, and never by a range.
 
 use super::builder::Builder;
 use super::delta::{Delta, Point};
 use super::entry::replaced;
 use crate::error::{Corruption, Error, Part};
-use crate::format::index_key::IndexKey;
+use crate::format::index_key::{IndexKey, Keyspace};
 use crate::format::layout::Layout;
-use crate::format::node::{LeafEntry, Limits, Node};
+use crate::format::node::{LeafEntry, LeafValue, Limits, Node};
 use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
 use crate::format::superblock::Tree;
@@ -53,7 +55,9 @@ pub(crate) struct Merged {
     pub(crate) new: NewNodes,
     /// Nodes that are not in the tree any more.
     pub(crate) old: Vec<Pointer>,
-    pub(crate) forgotten: Vec<Replaced>,
+    pub(crate) forgotten: Vec<(Keyspace, Replaced)>,
+    /// Objects that no key has any more since a range was removed: their extents are still there.
+    pub(crate) orphans: Vec<u64>,
     /// What is below this key is in the tree now; `None` if all is.
     pub(crate) next: Option<Vec<u8>>,
     /// Leaves that were read.
@@ -74,7 +78,8 @@ struct Merge<'a, R, P: Iterator> {
     points: Peekable<P>,
     builder: Builder,
     old: Vec<Pointer>,
-    forgotten: Vec<Replaced>,
+    forgotten: Vec<(Keyspace, Replaced)>,
+    orphans: Vec<u64>,
     leaves: usize,
     /// Bytes of entries that have come from the delta.
     bytes: usize,
@@ -114,6 +119,8 @@ pub(crate) fn step(
         builder: Builder::new(new, budget.limits),
         old: Vec::new(),
         forgotten: Vec::new(),
+        // The first step tells those that were never in the tree.
+        orphans: if start.is_empty() { delta.orphans.clone() } else { Vec::new() },
         leaves: 0,
         bytes: 0,
         merged_to: None,
@@ -125,9 +132,9 @@ pub(crate) fn step(
         }
         None => merge.points_below(None, &[])?,
     }
-    let Merge { builder, old, forgotten, leaves, merged_to, .. } = merge;
+    let Merge { builder, old, forgotten, orphans, leaves, merged_to, .. } = merge;
     let (tree, new) = builder.finish()?;
-    Ok(Merged { tree, new, old, forgotten, next: merged_to, leaves })
+    Ok(Merged { tree, new, old, forgotten, orphans, next: merged_to, leaves })
 }
 
 impl<'a, R, P> Merge<'a, R, P>
@@ -236,7 +243,10 @@ where
         }
         let counted_off = point.is_some_and(|(_, point)| point.covers);
         if !counted_off && entry.sequence < self.first {
-            self.forgotten.push(replaced(entry, &self.layout, key));
+            self.forgotten.push((Keyspace::of(key), replaced(entry, &self.layout, key)));
+            if let LeafValue::Object { object, .. } = entry.value {
+                self.orphans.push(object.id);
+            }
         }
         if let Some((key, point)) = point {
             self.push_point(key, point, from)?;

@@ -12,20 +12,22 @@
 
 use super::change::{Change, Pending};
 use super::disk::Disk;
+use super::extents::Extents;
 use super::open::Open;
 use super::plan::{self, PlannedFrame};
 use super::replay::demanded_epoch;
 use super::reserve::{self, Purpose};
-use super::segments::Segments;
+use super::segments::{Kind, Segments};
 use super::superblocks::{Found, Newest};
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
+use crate::format::UNFLUSHED_MAX;
 use crate::format::frame::{FrameHeader, HEADER_LEN};
 use crate::format::place::Place;
 use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
-use crate::format::record::{self, Record};
+use crate::format::record::{Moved, Operation, Record};
 use crate::format::superblock::Superblock;
 use crate::planted::{Bug, planted};
 use alloc::vec;
@@ -171,28 +173,22 @@ impl Log {
         if self.poisoned { Err(Error::Poisoned) } else { Ok(()) }
     }
 
-    /// The longest value that a key whose index key has `key_len` bytes can have.
-    pub(crate) fn value_len_max(&self, key_len: usize) -> u64 {
-        let fixed = record::record_len(key_len, 0, true);
-        plan::record_len_max(&self.superblock().layout).saturating_sub(fixed)
-    }
-
     /// Whether what the operations make live can be live at once with what is.
     ///
     /// # Errors
     /// `NoSpace`.
     pub(crate) fn fits(&self, operations: &[Pending<'_>], growth: u64) -> Result<(), Error> {
-        let needed = operations.iter().map(Pending::record_len).fold(0, u64::saturating_add);
+        let needed = operations.iter().map(Pending::live_len).fold(0, u64::saturating_add);
         let free = self.free_bytes(growth);
         if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
     }
 
-    /// Refuses a value that no record of such a key can hold, before anything is made of it.
+    /// Refuses a value that the store could not hold if it were empty, before anything is made of it.
     ///
     /// # Errors
     /// `TooLarge`.
-    pub(crate) fn check_value_len(&self, key_len: usize, size: u64) -> Result<(), Error> {
-        let limit = self.value_len_max(key_len);
+    pub(crate) fn check_value_len(&self, size: u64) -> Result<(), Error> {
+        let limit = self.superblock().layout.value_len_max();
         if size > limit { Err(Error::TooLarge { size, limit }) } else { Ok(()) }
     }
 
@@ -201,10 +197,27 @@ impl Log {
     /// # Errors
     /// `TooLarge` and `NoSpace`.
     pub(crate) fn admit(&self, operations: &[Pending<'_>], keep: u32) -> Result<u32, Error> {
-        let layout = self.superblock().layout;
-        let plan = plan::plan(&layout, &self.segments, &self.point, operations, keep)?;
+        let (plan, extents) = self.lay_out(operations, keep)?;
         let opened = plan.iter().filter(|planned| planned.place.block == 0).count();
-        Ok(u32::try_from(opened).unwrap_or(u32::MAX))
+        Ok(u32::try_from(opened).unwrap_or(u32::MAX).saturating_add(extents.opened()))
+    }
+
+    /// Where the frames and the extents of the operations will lie.
+    fn lay_out(
+        &self,
+        operations: &[Pending<'_>],
+        keep: u32,
+    ) -> Result<(Vec<PlannedFrame>, Extents), Error> {
+        let layout = self.superblock().layout;
+        let extents = Extents::plan(self, operations, keep)?;
+        // The chain takes the lowest free segments, and extents have the highest.
+        let keep = keep.saturating_add(extents.opened());
+        let plan = plan::plan(&layout, &self.segments, &self.point, operations, keep)?;
+        let size = plan.iter().map(|planned| planned.len).fold(extents.len(), u64::saturating_add);
+        if size > UNFLUSHED_MAX {
+            return Err(Error::TooLarge { size, limit: UNFLUSHED_MAX });
+        }
+        Ok((plan, extents))
     }
 
     /// Commits the operations as one group: when it returns `Ok` they are durable, all of them.
@@ -221,9 +234,10 @@ impl Log {
     ) -> Result<(Vec<Change>, u64), Error> {
         self.check()?;
         let layout = self.superblock().layout;
-        let plan = plan::plan(&layout, &self.segments, &self.point, operations, keep)?;
+        let (plan, extents) = self.lay_out(operations, keep)?;
         self.disown_remains(disk)?;
-        let mut group = Encoder { log: self, time, point: self.point, changes: Vec::new() };
+        let changes = Vec::with_capacity(operations.len());
+        let mut group = Encoder { log: self, time, point: self.point, changes, extents };
         let mut frames = Vec::with_capacity(plan.len());
         for (index, planned) in plan.iter().enumerate() {
             let ends = (index == 0, index.saturating_add(1) == plan.len());
@@ -231,16 +245,23 @@ impl Log {
             let frame = group.encode(planned, taken, ends).ok_or(COUNTERS_USED_UP)?;
             frames.push((layout.at(planned.place.segment, planned.place.block), frame));
         }
-        let Encoder { point, changes, .. } = group;
+        let Encoder { point, changes, extents: Extents { outside, .. }, .. } = group;
         // Whatever ends the next calls early, a panic of the device too, leaves the log poisoned.
         self.poisoned = !planted(Bug::NotPoisoned);
         if planted(Bug::TailRewrite) {
             self.rewrite_tail(disk)?;
         }
-        disk.write_many(frames.iter().map(|(at, frame)| (*at, &frame[..])))?;
+        let bytes = outside.runs.iter().chain(&frames).map(|(at, bytes)| (*at, &bytes[..]));
+        disk.write_many(bytes)?;
         disk.flush()?;
         self.poisoned = false;
         self.settle(&plan, point);
+        if !outside.runs.is_empty() {
+            let len = outside.runs.iter().map(|(_, run)| run.len() as u64).sum();
+            self.debt = self.debt.saturating_add(len);
+            outside.taken.iter().for_each(|&segment| self.segments.take(segment, Kind::Records));
+            self.open.survivors = outside.open;
+        }
         Ok((changes, plan.iter().map(|planned| planned.len).sum()))
     }
 
@@ -295,6 +316,7 @@ struct Encoder<'a> {
     time: Timestamp,
     point: ChainPoint,
     changes: Vec<Change>,
+    extents: Extents,
 }
 
 impl Encoder<'_> {
@@ -311,18 +333,19 @@ impl Encoder<'_> {
         frame.resize(HEADER_LEN, 0);
         let mut sequence = self.point.sequence;
         for pending in operations {
-            let Pending { operation, modified, replaced } = *pending;
+            let Pending { mut operation, modified, replaced } = *pending;
+            if let Operation::Extent { key, bytes } = operation {
+                let record = Record { sequence, modified, replaced: None, operation };
+                let (record, size) = (self.extents.add(&record)?, u32::try_from(bytes.len()).ok()?);
+                operation = Operation::Place { key, placed: Moved { sequence, size, record } };
+            }
             let record = Record { sequence, modified, replaced, operation };
             let start = frame.len();
             let check = record.encode(&mut frame);
             let len = u32::try_from(frame.len().checked_sub(start)?).ok()?;
             let pointer = Pointer { at: at.checked_add(start as u64)?, len, check };
-            self.changes.push(Change::new(
-                &record,
-                pointer,
-                self.time,
-                self.log.superblock().inline_max,
-            ));
+            let inline_max = self.log.superblock().inline_max;
+            self.changes.push(Change::new(&record, pointer, self.time, inline_max)?);
             sequence = sequence.checked_add(1)?;
         }
         let records_len = u32::try_from(frame.len().checked_sub(HEADER_LEN)?).ok()?;

@@ -3,8 +3,9 @@
 
 use crate::clock::Timestamp;
 use crate::format::index_key::IndexKey;
+use crate::format::object::Object;
 use crate::format::pointer::Pointer;
-use crate::format::record::{Moved, Operation, Record, Replaced};
+use crate::format::record::{Moved, Operation, Record, Replaced, record_len};
 use alloc::boxed::Box;
 
 /// An operation that is to be committed.
@@ -17,14 +18,31 @@ pub(crate) struct Pending<'a> {
 }
 
 impl Pending<'_> {
+    /// Bytes of its record in a frame. What an extent has lies elsewhere.
     pub(super) const fn record_len(&self) -> u64 {
+        match self.operation {
+            Operation::Extent { key, .. } => {
+                record_len(key.len(), Moved::LEN as u64, self.modified.is_some())
+            }
+            operation => operation.record_len(self.modified),
+        }
+    }
+
+    /// Bytes of the record that it makes live.
+    pub(crate) const fn live_len(&self) -> u64 {
         self.operation.record_len(self.modified)
     }
 
-    /// Whether it sets a value in place of none, or of a shorter record: more is live then.
+    /// Whether it sets a value in place of none, or of a shorter record: more is live then. (What an
+    /// object's record replaces says nothing of its extents.)
     pub(crate) fn grows(&self) -> bool {
-        let is_set = matches!(self.operation, Operation::Set { .. });
-        is_set && self.replaced.is_none_or(|old| u64::from(old.len) < self.record_len())
+        match self.operation {
+            Operation::Set { .. } => {
+                self.replaced.is_none_or(|old| u64::from(old.len) < self.record_len())
+            }
+            Operation::SetObject { .. } | Operation::Extent { .. } => self.replaced.is_none(),
+            _ => false,
+        }
     }
 }
 
@@ -62,17 +80,27 @@ pub(crate) enum What {
         key: IndexKey,
         moved: Moved,
     },
+    /// The key's value is this object.
+    SetObject {
+        key: IndexKey,
+        object: Object,
+    },
+    /// Bytes of an object lie there.
+    Place {
+        key: IndexKey,
+        placed: Moved,
+    },
 }
 
 impl Change {
     /// What `record`, which lies there, does in a frame of this time. The index keeps values of up
-    /// to `inline_max` bytes.
+    /// to `inline_max` bytes. `None` if no such record lies in a frame.
     pub(crate) fn new(
         record: &Record<'_>,
         pointer: Pointer,
         frame_time: Timestamp,
         inline_max: u16,
-    ) -> Self {
+    ) -> Option<Self> {
         let what = match record.operation {
             Operation::Set { key, value } => What::Set {
                 key: IndexKey::from_checked(key),
@@ -87,14 +115,21 @@ impl Change {
             Operation::Move { key, moved } => {
                 What::Move { key: IndexKey::from_checked(key), moved }
             }
+            Operation::SetObject { key, object } => {
+                What::SetObject { key: IndexKey::from_checked(key), object }
+            }
+            Operation::Place { key, placed } => {
+                What::Place { key: IndexKey::from_checked(key), placed }
+            }
+            Operation::Extent { .. } => return None,
         };
-        Self {
+        Some(Self {
             what,
             sequence: record.sequence,
             modified: record.modified.unwrap_or(frame_time),
             timed: record.modified.is_some(),
             replaced: record.replaced,
             record: pointer,
-        }
+        })
     }
 }

@@ -99,6 +99,9 @@ pub(crate) fn kept_records(
         Operation::Set { key, value } if value.len() > usize::from(inline_max) => {
             Some(Kept { key, sequence: record.sequence, pointer, bytes })
         }
+        Operation::Extent { key, .. } => {
+            Some(Kept { key, sequence: record.sequence, pointer, bytes })
+        }
         _ => None,
     })
 }

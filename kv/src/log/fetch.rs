@@ -61,7 +61,7 @@ fn value_in(
 ) -> Result<(usize, Option<Timestamp>), Fault> {
     let (record, len, check) = Record::decode(bytes)?;
     match record.operation {
-        Operation::Set { key: found, value }
+        Operation::Set { key: found, value } | Operation::Extent { key: found, bytes: value }
             if (found, record.sequence) == (key, sequence)
                 && (len, check) == (pointer.len as usize, pointer.check) =>
         {

@@ -19,6 +19,7 @@ use super::segments::{By, Horizon, Kind};
 use super::superblocks::{self, Newest};
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
+use crate::format::index_key::Keyspace;
 use crate::format::node::Node;
 use crate::format::place::Place;
 use crate::format::point::ChainPoint;
@@ -38,7 +39,7 @@ pub(crate) struct Step<'a> {
     /// Nodes of the tree before that are not in this one.
     pub(crate) old: &'a [Pointer],
     /// Records of values that a range removal hid and that are not in the tree any more.
-    pub(crate) forgotten: Vec<Replaced>,
+    pub(crate) forgotten: Vec<(Keyspace, Replaced)>,
     pub(crate) progress: Progress,
 }
 

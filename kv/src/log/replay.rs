@@ -2,14 +2,17 @@
 //!
 //! Invariants:
 //! - Replay only reads. What it does to the index is what the writer did, by the same `apply`.
-//! - It ends at the first frame that does not chain. An end before `must_reach` is corruption;
-//!   whether there is evidence beyond it that the missing frame was durable, `beyond` tells.
-//! - A group is applied whole, at its last frame, or not at all.
+//! - It ends at the first frame that does not chain, or in which a record's check does not fit. An end
+//!   before `must_reach` is corruption; whether there is evidence beyond it that the missing frame was
+//!   durable, `beyond` tells.
+//! - A group is applied whole, at its last frame, or not at all; what it places outside the chain
+//!   belongs to it (`proof.rs`).
 //! - A device error is an error, never an end.
 
 use super::change::Change;
 use super::disk::Disk;
 use super::frames::Frames;
+use super::proof::Held;
 use super::superblocks::{Newest, check_newest};
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
@@ -52,21 +55,29 @@ pub(crate) struct Replayed {
 pub(crate) fn replay<D: BlockDevice>(
     disk: &Disk<D>,
     newest: &Newest,
-    mut visit: impl FnMut(Event) -> Result<(), Fault>,
+    visit: impl FnMut(Event) -> Result<(), Fault>,
 ) -> Result<ChainPoint, Error> {
     let superblock = &newest.superblock;
     let layout = &superblock.layout;
     let mut point = superblock.tail_start;
     let mut frames = Frames::new(disk, superblock);
     let mut group = Group::default();
-    visit(Event::Start(point)).map_err(|fault| at_point(layout, &point, fault))?;
+    let mut held = Held::new(visit, superblock.must_reach);
+    held.push((0, point.at(layout)), Event::Start(point), point);
+    held.attest(0)?;
+    let mut begun = point;
     while let Some((header, check, changes)) = next(&mut frames, superblock, &point)? {
         let damaged = |fault| at_point_of(layout, &header, fault);
+        let name = (header.number, layout.at(header.place.segment, header.place.block));
         check_newest(newest, header.checkpoint)?;
+        held.attest(header.durable)?;
+        if header.first {
+            begun = point;
+        }
         if header.place.block == 0 {
             let Place { segment, .. } = header.place;
             let (number, next) = (header.number, header.next_segments);
-            visit(Event::Opens { segment, number, next }).map_err(damaged)?;
+            held.push(name, Event::Opens { segment, number, next }, begun);
         }
         group.add(&header, header.len(layout), changes).map_err(damaged)?;
         let advanced = point.advance(&header, check, header.blocks(layout));
@@ -74,12 +85,13 @@ pub(crate) fn replay<D: BlockDevice>(
         if header.last {
             let changes = core::mem::take(&mut group.changes);
             let group = Replayed { changes, len: group.len, end: point };
-            visit(Event::Group(group)).map_err(damaged)?;
+            held.push(name, Event::Group(group), begun);
         }
         if header.number == superblock.frozen {
-            visit(Event::Frozen(point)).map_err(damaged)?;
+            held.push(name, Event::Frozen(point), point);
         }
     }
+    let point = held.end(disk, layout, point)?;
     if point.number <= superblock.must_reach && !planted(Bug::MustReachIgnored) {
         return Err(at_point(layout, &point, Fault::Missing { frame: point.number }).into());
     }
@@ -140,7 +152,8 @@ fn changes(
         }
         let len_field = u32::try_from(len).map_err(|_| damaged(Fault::Field("record length")))?;
         let pointer = Pointer { at, len: len_field, check };
-        changes.push(Change::new(&record, pointer, header.time, inline_max));
+        let change = Change::new(&record, pointer, header.time, inline_max);
+        changes.push(change.ok_or_else(|| damaged(Fault::Field("record kind")))?);
         sequence = sequence.checked_add(1).ok_or_else(|| damaged(Fault::Field("sequence")))?;
         records = records.get(len..).unwrap_or_default();
     }

@@ -86,9 +86,9 @@ pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u3
 /// neither records nor nodes fill segments to the last byte.
 pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u64) -> u64 {
     let layout = &superblock.layout;
-    let Totals { keys, live, index } = segments.totals();
+    let Totals { keys, extents, live, index, .. } = segments.totals();
     let segment = layout.segment_len();
-    let record = live.checked_div(keys).unwrap_or(0);
+    let record = live.checked_div(keys.saturating_add(extents)).unwrap_or(0);
     // Large records have a segment each; of small ones, as many as fit must leave less than one unused.
     let for_records = if record > segment / 2 {
         record.min(segment)

@@ -12,6 +12,7 @@
 
 use super::change::{Change, What};
 use crate::error::Fault;
+use crate::format::index_key::Keyspace;
 use crate::format::layout::Layout;
 use crate::format::place::NextSegments;
 use crate::format::point::ChainPoint;
@@ -384,12 +385,23 @@ impl Segments {
                     self.totals.keys = self.totals.keys.saturating_add(1);
                 }
             }
-            What::Move { moved, .. } => {
+            What::SetObject { key, .. } => {
+                self.totals.live = self.totals.live.saturating_add(u64::from(change.record.len));
+                if change.replaced.is_none() {
+                    let count = self.count_of(Keyspace::of(key.as_bytes()));
+                    *count = count.saturating_add(1);
+                }
+            }
+            What::Place { placed: moved, .. } | What::Move { moved, .. } => {
                 self.totals.live = self.totals.live.saturating_add(u64::from(moved.record.len));
                 self.add(moved.record);
+                if change.replaced.is_none() {
+                    self.totals.extents = self.totals.extents.saturating_add(1);
+                }
             }
-            What::Remove { .. } if change.replaced.is_some() => {
-                self.totals.keys = self.totals.keys.saturating_sub(1);
+            What::Remove { key } if change.replaced.is_some() => {
+                let count = self.count_of(Keyspace::of(key.as_bytes()));
+                *count = count.saturating_sub(1);
             }
             What::Remove { .. } | What::RemoveRange { .. } => {}
         }
@@ -399,9 +411,18 @@ impl Segments {
     }
 
     /// Counts one key less, which had a value from this record.
-    pub(crate) fn forget(&mut self, record: Replaced, by: By) {
-        self.totals.keys = self.totals.keys.saturating_sub(1);
+    pub(crate) fn forget(&mut self, (keyspace, record): (Keyspace, Replaced), by: By) {
+        let count = self.count_of(keyspace);
+        *count = count.saturating_sub(1);
         self.replace(record, by);
+    }
+
+    const fn count_of(&mut self, keyspace: Keyspace) -> &mut u64 {
+        match keyspace {
+            Keyspace::Pending => &mut self.totals.pending,
+            Keyspace::Path => &mut self.totals.keys,
+            Keyspace::Extent => &mut self.totals.extents,
+        }
     }
 
     fn replace(&mut self, record: Replaced, by: By) {

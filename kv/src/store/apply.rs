@@ -1,5 +1,6 @@
 //! One change on the index.
 
+use crate::format::index_key::Keyspace;
 use crate::format::layout::Layout;
 use crate::index::{Entry, Index, Stored};
 use crate::log::{By, Change, Segments, What};
@@ -36,11 +37,23 @@ pub(super) fn apply(
             let (size, value) = (u64::from(moved.size), Stored::Record(moved.record));
             index.insert(key, Entry { sequence: moved.sequence, modified, size, value }, true);
         }
+        What::SetObject { key, object } => {
+            let value = Stored::Object { id: object.id, timed };
+            let entry = Entry { sequence, modified, size: object.size, value };
+            index.insert(key, entry, replaced.is_some());
+        }
+        What::Place { key, placed } => {
+            let (size, value) = (u64::from(placed.size), Stored::Record(placed.record));
+            let entry = Entry { sequence: placed.sequence, modified, size, value };
+            index.insert(key, entry, replaced.is_some());
+        }
         What::Remove { key } => index.remove(key, replaced.is_some()),
         What::RemoveRange { from, to } => {
             for (key, entry) in index.remove_range(from, to) {
                 if let Some(segments) = &mut counts {
-                    segments.forget(entry.replaced(layout, key.as_bytes()), By::Frame(frame));
+                    let record = entry.replaced(layout, key.as_bytes());
+                    let keyspace = Keyspace::of(key.as_bytes());
+                    segments.forget((keyspace, record), By::Frame(frame));
                 }
             }
         }

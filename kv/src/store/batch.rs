@@ -10,10 +10,12 @@
 //! - An operation that fails leaves what was staged as it was: in a group commit the others go on.
 
 use super::Store;
+use super::object::{self, Gone, NewExtent};
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::UNFLUSHED_MAX;
 use crate::format::index_key::{IndexKey, Subtree};
+use crate::format::object::Object;
 use crate::format::record::Operation;
 use crate::index::{Entry, Found};
 use crate::key::Key;
@@ -106,7 +108,8 @@ impl<D: BlockDevice> Store<D> {
 
     /// Commits what was staged, if it comes to anything.
     pub(super) fn commit_staged(&self, log: &mut Log, staged: &Staged<'_, D>) -> Result<(), Error> {
-        let mut operations = staged.operations();
+        let (gone, objects) = (staged.gone(), staged.objects(log.point().sequence));
+        let mut operations = staged.operations(&gone, &objects);
         if operations.is_empty() {
             return Ok(());
         }
@@ -174,7 +177,7 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
             Standing::Dictionary => return Err(Error::ValueExpected(key.clone())),
             Standing::BelowValue(above) => return Err(Error::DictionaryExpected(above)),
         };
-        log.check_value_len(path.as_bytes().len(), value.len() as u64)?;
+        log.check_value_len(value.len() as u64)?;
         self.keys.entry(path).or_insert(State { value: None, old }).value = Some(value);
         Ok(())
     }
@@ -273,7 +276,31 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
         })
     }
 
-    fn operations(&self) -> Vec<Pending<'_>> {
+    /// Objects of the store that the batch replaces or removes, but for those in dictionaries that it
+    /// removes.
+    fn gone(&self) -> Vec<Gone> {
+        self.keys.values().filter_map(|state| Gone::of_entry(state.old.as_ref())).collect()
+    }
+
+    /// What the batch sets that is too long for records: objects, the first of which is `id`. There
+    /// are no more of them than operations.
+    fn objects(&self, id: u64) -> BTreeMap<&[u8], (Object, Vec<NewExtent<'a>>)> {
+        let layout = &self.store.layout;
+        let values = self.keys.iter().filter_map(|(key, state)| Some((key, state.value?)));
+        let is_object = |value: &[u8]| value.len() as u64 > layout.record_value_len_max();
+        let values = values.filter(|(_, value)| is_object(value));
+        let objects = values.zip(id..).map(|((key, value), id)| {
+            let extents = object::extents_of(id, value, 0, layout.chunk_len());
+            (key.as_bytes(), (Object { id, size: value.len() as u64 }, extents))
+        });
+        objects.collect()
+    }
+
+    fn operations<'b>(
+        &'b self,
+        gone: &'b [Gone],
+        objects: &'b BTreeMap<&[u8], (Object, Vec<NewExtent<'a>>)>,
+    ) -> Vec<Pending<'b>> {
         let removals = self.removed.iter().map(|(from, to)| Pending {
             operation: Operation::RemoveRange { from, to },
             modified: None,
@@ -281,13 +308,15 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
         });
         let changes = self.keys.iter().map(|(key, state)| {
             let key = key.as_bytes();
-            let operation = match state.value {
-                Some(value) => Operation::Set { key, value },
-                None => Operation::Remove { key },
+            let operation = match (state.value, objects.get(key)) {
+                (_, Some((object, _))) => Operation::SetObject { key, object: *object },
+                (Some(value), None) => Operation::Set { key, value },
+                (None, None) => Operation::Remove { key },
             };
             let replaced = state.old.as_ref().map(|old| old.replaced(&self.store.layout, key));
             Pending { operation, modified: None, replaced }
         });
-        removals.chain(changes).collect()
+        let extents = objects.values().flat_map(|(_, extents)| extents).map(NewExtent::pending);
+        removals.chain(gone.iter().map(Gone::pending)).chain(changes).chain(extents).collect()
     }
 }

@@ -4,12 +4,14 @@ use super::Store;
 use super::info::Counts;
 use crate::device::BlockDevice;
 use crate::error::Error;
+use crate::format::index_key::Keyspace;
 use crate::format::layout::Layout;
 use crate::index::{Chunk, Entry};
 
 impl<D: BlockDevice> Store<D> {
     /// How much the store holds, exactly: reads the part of the index that unfinished removals hide,
-    /// and nothing if there are none. Writers wait.
+    /// and nothing if there are none. Writers wait. (The bytes of long values in a dictionary that was
+    /// removed count until the removal is merged so far that their keys are found.)
     ///
     /// # Errors
     /// [`Error::Corrupt`], [`Error::Device`].
@@ -48,7 +50,7 @@ impl<D: BlockDevice> Store<D> {
 
 impl Counts {
     fn add(&mut self, layout: &Layout, key: &[u8], entry: &Entry) {
-        self.keys += 1;
+        self.keys += u64::from(Keyspace::of(key) == Keyspace::Path);
         self.live_bytes += u64::from(entry.replaced(layout, key).len);
     }
 }

@@ -14,6 +14,20 @@ pub(super) fn of_value(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
 }
 
+/// SHA-256 of a value that comes in parts.
+#[derive(Default)]
+pub(super) struct ValueDigest(Sha256);
+
+impl ValueDigest {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(super) fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
 /// The digest of a dictionary, from the values below it in key order. It holds one hash for each
 /// dictionary on the way down to the current value, however many values there are.
 pub(super) struct DictionaryDigest {
@@ -31,8 +45,8 @@ impl DictionaryDigest {
         Self { depth, path: Vec::new(), hashes: vec![Sha256::new()] }
     }
 
-    /// Adds the next value. `key` is below the dictionary.
-    pub(super) fn add(&mut self, key: &Key, bytes: &[u8]) {
+    /// Adds the digest of the next value. `key` is below the dictionary.
+    pub(super) fn add(&mut self, key: &Key, value: Digest) {
         let mut names: Vec<&[u8]> = key.names().skip(self.depth).collect();
         let Some(last) = names.pop() else { return };
         let shared =
@@ -42,7 +56,7 @@ impl DictionaryDigest {
             self.path.push(name.into());
             self.hashes.push(Sha256::new());
         }
-        self.entry(last, VALUE, of_value(bytes));
+        self.entry(last, VALUE, value);
     }
 
     pub(super) fn finish(mut self) -> Digest {

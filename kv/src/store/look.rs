@@ -11,6 +11,7 @@
 //! so that shows; then the look is repeated. It is damage if it is named again and fails again.
 
 use super::Store;
+use super::digest::{ValueDigest, of_value};
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key::IndexKey;
@@ -19,6 +20,7 @@ use crate::format::pointer::Pointer;
 use crate::index::{Chunk, Entry, Found, Index, Pins, Row, Stop};
 use crate::key::Key;
 use crate::log;
+use crate::traits::Digest;
 use alloc::vec::Vec;
 
 /// How often a look or a walk starts again before it keeps writers out.
@@ -153,8 +155,20 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
         self.chunk.skip_to(key);
     }
 
-    /// The bytes of a value at the moment of the walk; `None` when the walk must start again.
-    pub(super) fn fetch(&mut self, key: &IndexKey, entry: Entry) -> Result<Option<Vec<u8>>, Error> {
+    /// The digest of a value at the moment of the walk; `None` when the walk must start again.
+    pub(super) fn digest(&mut self, key: &IndexKey, entry: Entry) -> Result<Option<Digest>, Error> {
+        if let Some(object) = entry.object() {
+            let (mut digest, entry) = (ValueDigest::default(), (&entry, object));
+            let mut each = |bytes: &[u8]| digest.add(bytes);
+            let all = 0..object.size;
+            let same = self.store.read_object(key.as_bytes(), entry, all, &mut each)?;
+            self.moved |= !same;
+            return Ok(same.then(|| digest.finish()));
+        }
+        Ok(self.fetch(key, entry)?.map(|bytes| of_value(&bytes)))
+    }
+
+    fn fetch(&mut self, key: &IndexKey, entry: Entry) -> Result<Option<Vec<u8>>, Error> {
         let sequence = entry.sequence;
         let now = self.store.current(key.as_bytes(), entry)?;
         let same = now.filter(|(now, _)| now.sequence == sequence);

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key::{self, ALL_LUMPS, IndexKey, lump_of};
+use crate::format::record::extents_len;
 use crate::index::Entry;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -92,7 +93,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
     pub fn put(self, id: LumpId, data: &[u8]) -> Result<bool, Error> {
         let mut log = self.0.writer()?;
         let key = IndexKey::lump(id.0);
-        log.check_value_len(key.as_bytes().len(), data.len() as u64)?;
+        log.check_value_len(data.len() as u64)?;
         let old = self.entry(&key)?;
         let is_new = old.is_none();
         self.0.put(&mut log, &key, data, old, None)?;
@@ -192,10 +193,11 @@ impl<D: BlockDevice> LumpStore<'_, D> {
         self.0.walk((&from, &to), |walk| {
             let mut sum = 0u64;
             while let Some(row) = walk.next()? {
-                let key = row.index_key();
-                let replaced =
-                    Entry::from_leaf(&row.entry).replaced(&self.0.layout, key.as_bytes());
-                sum = sum.saturating_add(replaced.len.into());
+                let (key, entry) = (row.index_key(), Entry::from_leaf(&row.entry));
+                let record = entry.replaced(&self.0.layout, key.as_bytes()).len;
+                let extents =
+                    entry.object().map_or(0, |object| extents_len(object, &self.0.layout));
+                sum = sum.saturating_add(record.into()).saturating_add(extents);
             }
             Ok(sum)
         })

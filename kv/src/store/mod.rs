@@ -17,6 +17,7 @@ mod grow;
 mod info;
 mod look;
 pub mod lumps;
+mod object;
 mod options;
 mod queue;
 mod read;
@@ -24,19 +25,20 @@ mod recovery;
 mod rename;
 mod room;
 pub mod scan;
+pub mod stream;
 mod verify;
 mod write;
 
 use crate::clock::Clock;
 use crate::device::BlockDevice;
 use crate::error::Error;
-use crate::format::index_key;
 use crate::format::layout::Layout;
 use crate::format::{VERSION, superblock::Superblock};
 use crate::index::Index;
 use crate::lock::Mutex;
 use crate::log::{Disk, Log};
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 pub use info::{Counts, Cut, Info, Stat};
@@ -72,6 +74,8 @@ pub struct Store<D> {
     queue: Queue,
     log: Mutex<Log>,
     index: Mutex<Index>,
+    /// Objects that are pending and that nobody writes.
+    abandoned: Mutex<Vec<u64>>,
 }
 
 impl<D: BlockDevice> Store<D> {
@@ -118,6 +122,7 @@ impl<D: BlockDevice> Store<D> {
             queue: Queue::default(),
             log: Mutex::new(log),
             index: Mutex::new(index),
+            abandoned: Mutex::new(Vec::new()),
         })
     }
 
@@ -136,7 +141,7 @@ impl<D: BlockDevice> Store<D> {
             checkpoint,
             epoch: log.point().epoch,
             flush: self.disk.geometry().flush,
-            value_len_max: log.value_len_max(index_key::LEN_MAX),
+            value_len_max: layout.value_len_max(),
         }
     }
 

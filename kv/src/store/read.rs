@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 impl<D: BlockDevice> Store<D> {
     /// The value that the index has for `key`.
-    fn value(&self, key: &Key) -> Result<Value, Error> {
+    pub(super) fn value(&self, key: &Key) -> Result<Value, Error> {
         match self.find(key)? {
             Found::Value(value) => Ok(value),
             Found::Dictionary => Err(Error::ValueExpected(key.clone())),
@@ -33,12 +33,17 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<Option<(Value, Vec<u8>)>, Error> {
         let mut failed = None;
         loop {
-            match self.fetch(key, &entry.as_leaf()) {
-                Err(Error::Corrupt(_)) if failed.as_ref() != Some(&entry) => {}
-                told => return told.map(|bytes| Some((entry, bytes))),
+            let told = self.fetch(key, &entry.as_leaf());
+            let failed_once = matches!(told, Err(Error::Corrupt(_)));
+            let is_object = entry.object().is_some();
+            if !is_object && (!failed_once || failed.as_ref() == Some(&entry)) {
+                return told.map(|bytes| Some((entry, bytes)));
             }
             let now = self.look(|index, pins| index.entry(key, pins))?;
             let Some(now) = now else { return Ok(None) };
+            if is_object && now == entry {
+                return told.map(|bytes| Some((entry, bytes)));
+            }
             failed = Some(core::mem::replace(&mut entry, now));
         }
     }
@@ -52,13 +57,40 @@ impl<D: BlockDevice> Store<D> {
         Ok(current.map(|(_, bytes)| bytes))
     }
 
-    /// The bytes of a value, from the index or from its record. Nobody else may write: otherwise the
-    /// record may have moved.
+    /// The bytes of a value, from the index, from its record or from its extents. Nobody else may write:
+    /// otherwise the record may have moved.
     pub(super) fn fetch(&self, key: &[u8], value: &LeafEntry<'_>) -> Result<Vec<u8>, Error> {
         match value.value {
             LeafValue::Inline { bytes, .. } => Ok(bytes.to_vec()),
+            LeafValue::Object { object, .. } => self.whole_object(object),
             LeafValue::Record { record, .. } => {
                 Ok(log::fetch(&self.disk, &self.layout, record, key, value.sequence)?.value)
+            }
+        }
+    }
+
+    /// As `get_partial`; `None` if the value is no object.
+    fn get_partial_of_object(
+        &self,
+        key: &Key,
+        offset: u64,
+        buf: &mut [u8],
+    ) -> Result<Option<usize>, Error> {
+        loop {
+            let entry = self.value(key)?;
+            let Some(object) = entry.object() else { return Ok(None) };
+            let bytes = offset..offset.saturating_add(buf.len() as u64);
+            let mut len = 0usize;
+            let mut each = |bytes: &[u8]| {
+                let target = buf.get_mut(len..).and_then(|rest| rest.get_mut(..bytes.len()));
+                if let Some(target) = target {
+                    target.copy_from_slice(bytes);
+                    len = len.saturating_add(bytes.len());
+                }
+            };
+            let key = IndexKey::path(key);
+            if self.read_object(key.as_bytes(), (&entry, object), bytes, &mut each)? {
+                return Ok(Some(len));
             }
         }
     }
@@ -97,6 +129,9 @@ impl<D: BlockDevice> KvRead for Store<D> {
     }
 
     fn get_partial(&self, key: &Key, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        if let Some(len) = self.get_partial_of_object(key, offset, buf)? {
+            return Ok(len);
+        }
         let value = self.get(key)?;
         let rest = usize::try_from(offset).ok().and_then(|offset| value.get(offset..));
         let rest = rest.unwrap_or_default();
@@ -161,15 +196,15 @@ impl<D: BlockDevice> KvRead for Store<D> {
         let Subtree { from, to } = Subtree::of(key);
         self.walk((&from, &to), |walk| match walk.find(key)? {
             Found::Value(value) => {
-                let bytes = walk.fetch(&IndexKey::path(key), value)?;
-                Ok(super::digest::of_value(&bytes.unwrap_or_default()))
+                let digest = walk.digest(&IndexKey::path(key), value)?;
+                Ok(digest.unwrap_or_else(|| super::digest::of_value(&[])))
             }
             Found::Dictionary => {
                 let mut digest = DictionaryDigest::new(key);
                 while let Some(row) = walk.next()? {
                     let (key, entry) = (row.index_key(), Value::from_leaf(&row.entry));
-                    let Some(bytes) = walk.fetch(&key, entry)? else { break };
-                    digest.add(&key.to_key(), &bytes);
+                    let Some(value) = walk.digest(&key, entry)? else { break };
+                    digest.add(&key.to_key(), value);
                 }
                 Ok(digest.finish())
             }

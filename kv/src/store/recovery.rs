@@ -89,7 +89,9 @@ fn take(
 ) -> Result<(), Fault> {
     let number = group.end.number.saturating_sub(1);
     for change in group.changes {
-        if let (What::Move { moved, .. }, Some(segments)) = (&change.what, &mut counts) {
+        if let (What::Move { moved, .. } | What::Place { placed: moved, .. }, Some(segments)) =
+            (&change.what, &mut counts)
+        {
             let segment = layout.segment_of(moved.record.at);
             let fits = segment.filter(|_| moved.record.fits(layout));
             segments.occupy(fits.ok_or(Fault::Field("place of a move"))?)?;

@@ -1,14 +1,17 @@
 //! `rename`: where it leads, and the group that does it.
 
 use super::Store;
+use super::object::Gone;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::UNFLUSHED_MAX;
 use crate::format::index_key::{IndexKey, Subtree};
+use crate::format::object::Object;
 use crate::format::record::{Operation, Replaced, record_len};
 use crate::index::{Entry, Found};
 use crate::key::Key;
 use crate::log::{Log, Pending, Purpose};
+use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 
 /// A rename that the contract allows and that changes something.
@@ -73,42 +76,62 @@ struct Copied {
     replaced: Option<Replaced>,
 }
 
+impl Copied {
+    /// Whether the old key is taken out by itself.
+    fn goes_alone(&self) -> bool {
+        self.entry.object().is_some() && !planted(Bug::OrphansOfRename)
+    }
+}
+
 impl<D: BlockDevice> Store<D> {
     /// Commits the move as one group: the old keys go, the new ones come with the same bytes and
-    /// times.
+    /// times, or the same objects.
     pub(super) fn move_to(&self, log: &mut Log, source: &Key, moved: &Move) -> Result<(), Error> {
-        let old = IndexKey::path(source);
-        let below = Subtree::of(source);
-        let (removal, copies) = match &moved.what {
+        let (below, mut gone) = (Subtree::of(source), None);
+        let (range, copies) = match &moved.what {
             Moved::Value { entry, over } => {
-                let operation = Operation::Remove { key: old.as_bytes() };
-                let replaced = Some(entry.replaced(&self.layout, old.as_bytes()));
                 let to = IndexKey::path(&moved.target);
-                log.check_value_len(to.as_bytes().len(), entry.size)?;
+                gone = Gone::of_entry(over.as_ref());
                 let over = over.as_ref().map(|over| over.replaced(&self.layout, to.as_bytes()));
-                let copy = Copied { from: old.clone(), to, entry: entry.clone(), replaced: over };
-                (Pending { operation, modified: None, replaced }, [copy].into())
+                let (from, entry) = (IndexKey::path(source), entry.clone());
+                (None, [Copied { from, to, entry, replaced: over }].into())
             }
             Moved::Dictionary => {
                 let operation = Operation::RemoveRange { from: &below.from, to: &below.to };
-                let copies = self.copies(log, source, &moved.target)?;
-                (Pending { operation, modified: None, replaced: None }, copies)
+                let range = Pending { operation, modified: None, replaced: None };
+                (Some(range), self.copies(source, &moved.target)?)
             }
         };
-        let values =
-            copies.iter().map(|copy| self.fetch(copy.from.as_bytes(), &copy.entry.as_leaf()));
-        let values = values.collect::<Result<Vec<_>, _>>()?;
-        let sets = copies.iter().zip(&values).map(|(copy, value)| Pending {
-            operation: Operation::Set { key: copy.to.as_bytes(), value },
-            modified: Some(copy.entry.modified),
-            replaced: copy.replaced,
+        let values = copies.iter().map(|copy| match copy.entry.object() {
+            Some(_) => Ok(Vec::new()),
+            None => self.fetch(copy.from.as_bytes(), &copy.entry.as_leaf()),
         });
-        let mut operations: Vec<_> = core::iter::once(removal).chain(sets).collect();
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        // A range would take the objects with it.
+        let alone = |copy: &&Copied| range.is_none() || copy.goes_alone();
+        let removals = copies.iter().filter(alone).map(|copy| self.copy_removal(copy));
+        let sets = copies.iter().zip(&values).map(|(copy, value)| {
+            let key = copy.to.as_bytes();
+            let operation = match copy.entry.object() {
+                Some(object) => Operation::SetObject { key, object },
+                None => Operation::Set { key, value },
+            };
+            let modified = Some(copy.entry.modified);
+            Pending { operation, modified, replaced: copy.replaced }
+        });
+        let gone = gone.as_ref().map(Gone::pending);
+        let mut operations: Vec<_> = removals.chain(range).chain(gone).chain(sets).collect();
         self.commit(log, &mut operations, Purpose::Grow)
     }
 
+    fn copy_removal<'a>(&self, Copied { from, entry, .. }: &'a Copied) -> Pending<'a> {
+        let operation = Operation::Remove { key: from.as_bytes() };
+        let replaced = Some(entry.replaced(&self.layout, from.as_bytes()));
+        Pending { operation, modified: None, replaced }
+    }
+
     /// Everything below `source`, with its key below `target`, if a group of this store can hold it.
-    fn copies(&self, log: &Log, source: &Key, target: &Key) -> Result<Vec<Copied>, Error> {
+    fn copies(&self, source: &Key, target: &Key) -> Result<Vec<Copied>, Error> {
         let Subtree { from, to } = Subtree::of(source);
         self.walk((&from, &to), |walk| {
             let (mut copies, mut size) = (Vec::new(), 0u64);
@@ -118,8 +141,8 @@ impl<D: BlockDevice> Store<D> {
                 let Some(to) = from.to_key().rebase(source, target) else { continue };
                 let to = IndexKey::path(&to?);
                 let entry = Entry::from_leaf(&row.entry);
-                log.check_value_len(to.as_bytes().len(), entry.size)?;
-                size = size.saturating_add(record_len(to.as_bytes().len(), entry.size, true));
+                let len = entry.object().map_or(entry.size, |_| Object::LEN as u64);
+                size = size.saturating_add(record_len(to.as_bytes().len(), len, true));
                 if size > UNFLUSHED_MAX {
                     return Err(Error::TooLarge { size, limit: UNFLUSHED_MAX });
                 }

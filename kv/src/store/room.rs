@@ -7,12 +7,16 @@
 use super::Store;
 use crate::device::BlockDevice;
 use crate::error::Error;
+use crate::format::record::Operation;
 use crate::index::Frozen;
 use crate::log::{Log, NAMED, Pending, Purpose, STEP_BYTES_MIN, kept_by_steps};
 use alloc::vec::Vec;
 
 /// Batches of a pass for each segment: one may be left and come to again.
 const BATCHES_A_SEGMENT: u32 = 16;
+
+/// Bytes that an extent takes in a leaf, about.
+const EXTENT_ENTRY_LEN: u64 = 64;
 
 /// Looking for room.
 struct Pass {
@@ -28,6 +32,15 @@ impl Pass {
     fn merges(&self, log: &Log) -> bool {
         log.superblock().tail_start.number < self.end
     }
+}
+
+/// Bytes of entries that extents add to the index. What few other operations add does not matter.
+fn growth_of(operations: &[Pending<'_>]) -> u64 {
+    let adds = |pending: &&Pending<'_>| {
+        matches!(pending.operation, Operation::Extent { .. }) && pending.replaced.is_none()
+    };
+    let count = operations.iter().filter(adds).count();
+    (count as u64).saturating_mul(EXTENT_ENTRY_LEN)
 }
 
 impl<D: BlockDevice> Store<D> {
@@ -84,7 +97,7 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<(u32, u32), Error> {
         let mut pass = Pass { free: log.segments.free(), batches: 0, end: u64::MAX };
         loop {
-            let growth = self.index.lock().growth();
+            let growth = self.index.lock().growth().saturating_add(growth_of(operations));
             let keep = log.kept(purpose, growth);
             if purpose == Purpose::Grow
                 && let Err(full) = log.fits(operations, growth)

@@ -81,7 +81,7 @@ impl<D: BlockDevice> Scan<'_, D> {
         let (value, last_modified) = match (&self.fetched, row.entry.value) {
             (None, LeafValue::Inline { bytes, .. }) => (bytes, row.entry.modified),
             (Some((entry, value)), _) => (&value[..], entry.modified),
-            (None, LeafValue::Record { .. }) => return Ok(None),
+            (None, LeafValue::Record { .. } | LeafValue::Object { .. }) => return Ok(None),
         };
         Ok(Some(Row { key: &self.key, value, last_modified }))
     }

@@ -3,9 +3,10 @@
 use super::Store;
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
-use crate::format::index_key::{self, IndexKey, Subtree};
+use crate::format::index_key::{self, IndexKey, Keyspace, Subtree};
 use crate::format::layout::Layout;
 use crate::format::node::{LeafEntry, LeafValue, Node};
+use crate::format::object::Object;
 use crate::format::place::Place as Open;
 use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
@@ -49,11 +50,17 @@ impl<D: BlockDevice> Store<D> {
             self.verify_node(&mut census, &Place { pointer: root, level, from: &[], to: None })?;
         }
         for (key, entry) in self.index.lock().counted_in_memory() {
-            census.value(entry.replaced(&self.layout, key.as_bytes()));
+            let keyspace = Keyspace::of(key.as_bytes());
+            census.value((keyspace, entry.replaced(&self.layout, key.as_bytes())));
         }
         let Census { mut findings, totals, live, .. } = census;
         compare(&log.segments, &totals, &live, &superblock, &mut findings);
-        self.verify_values(&mut findings)?;
+        let extents = self.verify_values(&mut findings)?;
+        if let Some(extents) = extents
+            && let Err(error) = self.verify_extents(extents, &mut findings)
+        {
+            note(error, &mut findings)?;
+        }
         Ok(findings)
     }
 
@@ -136,19 +143,66 @@ impl<D: BlockDevice> Store<D> {
             damaged(Fault::Field("length of a value"));
         }
         if self.index.lock().counts_in_tree(key, entry, census.first) {
-            census.value(Entry::from_leaf(entry).replaced(&self.layout, key));
+            let record = Entry::from_leaf(entry).replaced(&self.layout, key);
+            census.value((Keyspace::of(key), record));
         }
     }
 
-    /// Every value can be read, and none is below another one.
-    fn verify_values(&self, findings: &mut Vec<Corruption>) -> Result<(), Error> {
+    /// Every extent is of an object that some key has, or that is being written. `found` are those of
+    /// the former.
+    fn verify_extents(&self, found: u64, findings: &mut Vec<Corruption>) -> Result<(), Error> {
+        if self.index.lock().cut_count() > 0 {
+            // What a removal has left is still to be removed.
+            return Ok(());
+        }
+        let (from, to) = index_key::all_extents();
+        let all = self.count_keys(&from, &to)?;
+        let found = found.saturating_add(self.count_pending()?);
+        if all != found {
+            let fault = Fault::Count { what: "extents of objects", kept: all, found };
+            tell(findings, Corruption { part: Part::Node, at: 0, fault });
+        }
+        Ok(())
+    }
+
+    /// Extents of objects that are being written.
+    fn count_pending(&self) -> Result<u64, Error> {
+        let (from, to) = index_key::all_pending();
+        self.walk((&from, &to), |walk| {
+            let mut count = 0u64;
+            while let Some(row) = walk.next()? {
+                let object = index_key::object_of(row.index_key().as_bytes())
+                    .map_or(0, |(object, _)| object);
+                let (from, to) = index_key::extents_of(object);
+                count = count.saturating_add(self.count_keys(&from, &to)?);
+            }
+            Ok(count)
+        })
+    }
+
+    /// Keys from `from` on and below `to`.
+    fn count_keys(&self, from: &[u8], to: &[u8]) -> Result<u64, Error> {
+        self.walk((from, to), |walk| {
+            let mut count = 0u64;
+            while walk.next()?.is_some() {
+                count = count.saturating_add(1);
+            }
+            Ok(count)
+        })
+    }
+
+    /// Every value can be read, and none is below another one. Tells how many extents they have, if all
+    /// is well.
+    fn verify_values(&self, findings: &mut Vec<Corruption>) -> Result<Option<u64>, Error> {
+        let sound = findings.len();
         let (Subtree { from, .. }, (_, to)) = (Subtree::of(&Key::ROOT), index_key::ALL_LUMPS);
         let told = self.walk((&from, &to), |walk| {
-            let mut above: Option<IndexKey> = None;
+            let (mut above, mut extents): (Option<IndexKey>, u64) = (None, 0);
             while let Some(row) = walk.next()? {
                 let key = row.index_key();
-                if let Err(error) = self.verify_value(key.as_bytes(), &row.entry) {
-                    note(error, findings)?;
+                match self.verify_value(key.as_bytes(), &row.entry) {
+                    Ok(count) => extents = extents.saturating_add(count),
+                    Err(error) => note(error, findings)?,
                 }
                 if above.is_some_and(|above| key.is_below(&above)) {
                     let fault = Fault::Field("a key below a value");
@@ -156,14 +210,23 @@ impl<D: BlockDevice> Store<D> {
                 }
                 above = Some(key);
             }
-            Ok(())
+            Ok(extents)
         });
-        told.or_else(|error| note(error, findings))
+        let extents = match told {
+            Ok(extents) => Some(extents),
+            Err(error) => note(error, findings).map(|()| None)?,
+        };
+        Ok(extents.filter(|_| findings.len() == sound))
     }
 
-    /// The record of a value is whole, and the index says of it what it does.
-    fn verify_value(&self, key: &[u8], entry: &LeafEntry<'_>) -> Result<(), Error> {
-        let LeafValue::Record { size, record } = entry.value else { return Ok(()) };
+    /// The record of a value is whole, and the index says of it what it does; of an object, all its
+    /// extents are. Tells how many they are.
+    fn verify_value(&self, key: &[u8], entry: &LeafEntry<'_>) -> Result<u64, Error> {
+        let (size, record) = match entry.value {
+            LeafValue::Inline { .. } => return Ok(0),
+            LeafValue::Object { object, .. } => return self.verify_object(object),
+            LeafValue::Record { size, record } => (size, record),
+        };
         let fetched = log::fetch(&self.disk, &self.layout, record, key, entry.sequence)?;
         let Fetched { value, modified } = fetched;
         let field = if value.len() as u64 != size {
@@ -171,9 +234,40 @@ impl<D: BlockDevice> Store<D> {
         } else if modified.is_some_and(|modified| modified != entry.modified) {
             "time"
         } else {
-            return Ok(());
+            return Ok(0);
         };
         Err(Corruption { part: Part::Record, at: record.at, fault: Fault::Field(field) }.into())
+    }
+}
+
+impl<D: BlockDevice> Store<D> {
+    /// The extents of an object are whole, lie at its chunks, and are as long as these.
+    fn verify_object(&self, object: Object) -> Result<u64, Error> {
+        let (from, to) = index_key::extents_of(object.id);
+        let chunk = u64::from(self.layout.chunk_len());
+        self.walk((&from, &to), |walk| {
+            let mut count = 0u64;
+            while let Some(row) = walk.next()? {
+                let offset = index_key::object_of(row.index_key().as_bytes())
+                    .map_or(0, |(_, offset)| offset);
+                let len = object.chunk_len(&self.layout, offset);
+                let LeafValue::Record { size, record } = row.entry.value else {
+                    let fault = Fault::Field("an extent in a leaf");
+                    return Err(Corruption { part: Part::Node, at: 0, fault }.into());
+                };
+                let sequence = row.entry.sequence;
+                let key = row.index_key();
+                let fetched =
+                    log::fetch(&self.disk, &self.layout, record, key.as_bytes(), sequence)?;
+                let fits = fetched.value.len() == len && size == len as u64 && len > 0;
+                if !fits || !offset.is_multiple_of(chunk) {
+                    let fault = Fault::Field("length of an extent");
+                    return Err(Corruption { part: Part::Record, at: record.at, fault }.into());
+                }
+                count = count.saturating_add(1);
+            }
+            Ok(count)
+        })
     }
 }
 
@@ -252,8 +346,12 @@ impl Census {
     }
 
     /// A value that counts, by the form in which its record is named.
-    fn value(&mut self, record: Replaced) {
-        self.totals.keys += 1;
+    fn value(&mut self, (keyspace, record): (Keyspace, Replaced)) {
+        match keyspace {
+            Keyspace::Pending => self.totals.pending += 1,
+            Keyspace::Path => self.totals.keys += 1,
+            Keyspace::Extent => self.totals.extents += 1,
+        }
         self.totals.live += u64::from(record.len);
         self.add(record.segment.map(u32::from), record.len);
     }
@@ -282,6 +380,8 @@ fn compare(
         }
     };
     compare("keys", kept.totals().keys, found.keys);
+    compare("extents", kept.totals().extents, found.extents);
+    compare("objects that are written", kept.totals().pending, found.pending);
     compare("live bytes", kept.totals().live, found.live);
     compare("bytes of the index", kept.totals().index, found.index);
     for (kept, found) in kept.live().zip(live) {

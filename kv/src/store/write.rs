@@ -3,12 +3,14 @@
 
 use super::Store;
 use super::apply::apply;
+use super::object::{Gone, NewObject};
 use super::queue::Request;
 use super::rename;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key::{IndexKey, Subtree};
+use crate::format::object::Object;
 use crate::format::record::Operation;
 use crate::index::{Entry, Found};
 use crate::key::Key;
@@ -18,6 +20,9 @@ use crate::planted::{Bug, planted};
 use crate::traits::KvWrite;
 use alloc::vec;
 use alloc::vec::Vec;
+
+/// Bytes of the longest value that is written at once, with one flush: a commit is assembled in memory.
+const AT_ONCE_MAX: usize = 4 << 20;
 
 impl<D: BlockDevice> Store<D> {
     /// The right to write: nobody else writes while it is held.
@@ -33,6 +38,17 @@ impl<D: BlockDevice> Store<D> {
     /// Makes the operations durable, all of them, and then visible. Room for them, and what earlier
     /// ones have paid for, is made first.
     pub(super) fn commit(
+        &self,
+        log: &mut Log,
+        operations: &mut [Pending<'_>],
+        purpose: Purpose,
+    ) -> Result<(), Error> {
+        self.remove_abandoned(log)?;
+        self.commit_these(log, operations, purpose)
+    }
+
+    /// As [`commit`](Self::commit), but for what writers have left.
+    pub(super) fn commit_these(
         &self,
         log: &mut Log,
         operations: &mut [Pending<'_>],
@@ -80,7 +96,7 @@ impl<D: BlockDevice> Store<D> {
     }
 
     /// What `key` holds now, if it may be given a value.
-    fn settable(&self, key: &Key) -> Result<Option<Entry>, Error> {
+    pub(super) fn settable(&self, key: &Key) -> Result<Option<Entry>, Error> {
         match self.find(key)? {
             Found::Value(entry) => Ok(Some(entry)),
             Found::Nothing => Ok(None),
@@ -98,17 +114,23 @@ impl<D: BlockDevice> Store<D> {
         old: Option<Entry>,
         modified: Option<Timestamp>,
     ) -> Result<(), Error> {
+        if value.len() as u64 > self.layout.record_value_len_max() {
+            return self.put_value(log, (key, modified), value, old.as_ref());
+        }
+        let gone = Gone::of_entry(old.as_ref());
         let replaced = old.map(|old| old.replaced(&self.layout, key.as_bytes()));
         let operation = Operation::Set { key: key.as_bytes(), value };
-        let pending = Pending { operation, modified, replaced };
-        let purpose = if pending.grows() { Purpose::Grow } else { Purpose::Change };
-        self.commit(log, &mut [pending], purpose)
+        let set = Pending { operation, modified, replaced };
+        let purpose = if set.grows() && gone.is_none() { Purpose::Grow } else { Purpose::Change };
+        let mut operations: Vec<_> =
+            gone.as_ref().map(Gone::pending).into_iter().chain([set]).collect();
+        self.commit(log, &mut operations, purpose)
     }
 
     pub(super) fn set_now(&self, log: &mut Log, key: &Key, value: &[u8]) -> Result<(), Error> {
         let old = self.settable(key)?;
         let key = IndexKey::path(key);
-        log.check_value_len(key.as_bytes().len(), value.len() as u64)?;
+        log.check_value_len(value.len() as u64)?;
         self.put(log, &key, value, old, None)
     }
 
@@ -130,10 +152,13 @@ impl<D: BlockDevice> Store<D> {
         key: &IndexKey,
         old: &Entry,
     ) -> Result<(), Error> {
-        let replaced = Some(old.replaced(&self.layout, key.as_bytes()));
+        let gone = Gone::of_entry(Some(old));
         let operation = Operation::Remove { key: key.as_bytes() };
-        let pending = Pending { operation, modified: None, replaced };
-        self.commit(log, &mut [pending], Purpose::Change)
+        let replaced = Some(old.replaced(&self.layout, key.as_bytes()));
+        let removal = Pending { operation, modified: None, replaced };
+        let mut operations: Vec<_> =
+            [removal].into_iter().chain(gone.as_ref().map(Gone::pending)).collect();
+        self.commit(log, &mut operations, Purpose::Change)
     }
 
     /// Commits the removal of all keys from `from` on and below `to`, if there are any, and tells so.
@@ -155,6 +180,12 @@ impl<D: BlockDevice> Store<D> {
 
 impl<D: BlockDevice> KvWrite for Store<D> {
     fn set(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
+        if value.len() > AT_ONCE_MAX {
+            self.settable(key)?;
+            let mut writer = self.write_to(key);
+            writer.write(value)?;
+            return writer.commit();
+        }
         self.in_turn(
             || Request::Set { key: key.clone(), value: value.to_vec() },
             |log| self.set_now(log, key, value),
@@ -168,7 +199,12 @@ impl<D: BlockDevice> KvWrite for Store<D> {
         let size = old.as_ref().map_or(0, |old| old.size);
         let start = offset.min(size);
         let end = start.saturating_add(data.len() as u64);
-        log.check_value_len(key.as_bytes().len(), size.max(end))?;
+        log.check_value_len(size.max(end))?;
+        if let Some(old) = &old
+            && let Some(object) = old.object()
+        {
+            return self.change_object(&mut log, &key, (old, object), (start, data));
+        }
         let mut value = match &old {
             Some(old) => self.fetch(key.as_bytes(), &old.as_leaf())?,
             None => Vec::new(),
@@ -190,7 +226,13 @@ impl<D: BlockDevice> KvWrite for Store<D> {
             return Err(Error::AlreadyPresent(key.clone()));
         }
         let key = IndexKey::path(key);
-        log.check_value_len(key.as_bytes().len(), size)?;
+        log.check_value_len(size)?;
+        if size > self.layout.record_value_len_max() {
+            let object = Object { id: log.point().sequence, size };
+            let (key, modified) = (&key, last_modified);
+            let new = NewObject { key, object, modified, extents: Vec::new() };
+            return self.put_object(&mut log, &new, None);
+        }
         let zeros = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
         self.put(&mut log, &key, &zeros, None, last_modified)
     }

@@ -185,7 +185,10 @@ enum Answer {
     /// The disk failed: this state, or the one before.
     Failed(Arc<State>),
     /// There was no room for it, and none could be made.
-    NoRoom,
+    NoRoom {
+        /// Room was made by commits of its own.
+        moved: bool,
+    },
     /// It was refused.
     Refused,
 }
@@ -232,6 +235,7 @@ impl Living {
     /// Calls the store, and the model if the store did not refuse.
     fn write(&mut self, write: &Write) -> Result<Answer, Failure> {
         let Some(store) = &self.store else { return Ok(Answer::Refused) };
+        let next_frame = store.stat().next_frame;
         let answer = write.run(store);
         let struck = self.disk.take_struck();
         if let Err(error) = &answer
@@ -241,7 +245,10 @@ impl Living {
         }
         self.failed |= struck.iter().any(|strike| strike.is_of_writing());
         match answer {
-            Err(Error::NoSpace { .. }) => return Ok(Answer::NoRoom),
+            Err(Error::NoSpace { .. }) => {
+                let moved = store.stat().next_frame > next_frame;
+                return Ok(Answer::NoRoom { moved });
+            }
             Err(Error::TooLarge { .. } | Error::Poisoned) => return Ok(Answer::Refused),
             _ => {}
         }
@@ -305,7 +312,13 @@ impl Living {
                 }
             }
             // What was done to make room holds what is acknowledged, and changes nothing.
-            Answer::NoRoom => self.disk.acknowledge(),
+            Answer::NoRoom { moved } => {
+                if moved {
+                    self.has_own_epoch()?;
+                    self.mounted = true;
+                }
+                self.disk.acknowledge();
+            }
             Answer::Refused if events.is_empty() => {}
             Answer::Refused => {
                 return Err(Failure::new("a call that was refused has written to the disk"));

@@ -123,7 +123,7 @@ fn code_of(error: &Error) -> Code {
         | Error::DeviceChanged { .. }
         | Error::Unsupported(_)
         | Error::Corrupt(_) => Code::Corrupt,
-        Error::Stolen => Code::Busy,
+        Error::Stolen | Error::Changed => Code::Busy,
         Error::NoSpace { .. } | Error::TooLarge { .. } | Error::TooSmall { .. } => Code::Full,
         Error::Device(error) if error.kind() == DeviceErrorKind::NoSpace => Code::Full,
         _ => Code::Io,

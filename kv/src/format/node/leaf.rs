@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::error::Fault;
 use crate::format::bytes::{Put, Reader};
+use crate::format::object::Object;
 use crate::format::pointer::Pointer;
 use alloc::vec::Vec;
 
@@ -10,6 +11,9 @@ use alloc::vec::Vec;
 pub(super) const RECORD: u8 = 1;
 /// The record that brought the value had a time of its own.
 const TIMED: u8 = 2;
+/// The value is an object.
+pub(super) const OBJECT: u8 = 4;
+const OBJECT_TIMED: u8 = OBJECT | TIMED;
 
 /// What a leaf holds for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub(crate) enum LeafValue<'a> {
         size: u64,
         record: Pointer,
     },
+    /// In extents, under the object's id.
+    Object { object: Object, timed: bool },
 }
 
 impl<'a> LeafEntry<'a> {
@@ -41,6 +47,7 @@ impl<'a> LeafEntry<'a> {
         match self.value {
             LeafValue::Inline { bytes, .. } => bytes.len() as u64,
             LeafValue::Record { size, .. } => size,
+            LeafValue::Object { object, .. } => object.size,
         }
     }
 
@@ -60,6 +67,11 @@ impl<'a> LeafEntry<'a> {
                 out.put_u8(RECORD).put_u64(self.sequence).put_u64(self.modified.0).put_u64(size);
                 record.put(out);
             }
+            LeafValue::Object { object, timed } => {
+                out.put_u8(if timed { OBJECT_TIMED } else { OBJECT });
+                out.put_u64(self.sequence).put_u64(self.modified.0);
+                object.put(out);
+            }
         }
     }
 
@@ -72,6 +84,10 @@ impl<'a> LeafEntry<'a> {
                 LeafValue::Record { size: reader.u64()?, record: Pointer::read(&mut reader)? }
             }
             0 | TIMED => LeafValue::Inline { bytes: reader.rest(), timed: flags == TIMED },
+            OBJECT | OBJECT_TIMED => {
+                let object = Object::read(&mut reader)?;
+                LeafValue::Object { object, timed: flags == OBJECT_TIMED }
+            }
             _ => return Err(Fault::Field("entry flags")),
         };
         if !reader.rest().is_empty() {
@@ -92,6 +108,8 @@ mod tests {
             LeafValue::Inline { bytes: b"", timed: false },
             LeafValue::Inline { bytes: b"value", timed: true },
             LeafValue::Record { size: 4900, record },
+            LeafValue::Object { object: Object { id: 8, size: 1 << 33 }, timed: false },
+            LeafValue::Object { object: Object { id: 8, size: 0 }, timed: true },
         ] {
             let entry = LeafEntry { sequence: u64::MAX, modified: Timestamp(3), value };
             let mut bytes = Vec::new();
@@ -105,6 +123,7 @@ mod tests {
         assert!(LeafEntry::decode(&[0; 16]).is_err(), "too short");
         assert!(LeafEntry::decode(&[RECORD; 40]).is_err(), "too short for a record");
         assert!(LeafEntry::decode(&[RECORD; 42]).is_err(), "too long for a record");
-        assert!(LeafEntry::decode(&[4; 41]).is_err(), "an unknown flag");
+        assert!(LeafEntry::decode(&[OBJECT; 34]).is_err(), "too long for an object");
+        assert!(LeafEntry::decode(&[8; 41]).is_err(), "an unknown flag");
     }
 }

@@ -4,7 +4,7 @@
 //! every cell is within it, with a key of possible length and a payload of possible length. Whether
 //! keys ascend, `verify` looks; a search in cells out of order finds something else, no more.
 
-use super::leaf::{LeafEntry, RECORD};
+use super::leaf::{LeafEntry, OBJECT, RECORD};
 use crate::error::Fault;
 use crate::format::bytes::Reader;
 use crate::format::check::check;
@@ -189,7 +189,7 @@ impl Node {
     /// Whether the value of a cell of a leaf is in it.
     #[inline]
     pub(crate) fn is_inline(&self, index: usize) -> bool {
-        self.payload(index).first().is_none_or(|flags| flags & RECORD == 0)
+        self.payload(index).first().is_none_or(|flags| flags & (RECORD | OBJECT) == 0)
     }
 
     /// The key of a cell of a leaf, without the prefix, and its entry.

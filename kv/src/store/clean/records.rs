@@ -9,7 +9,7 @@ use super::{Victims, largest_batch};
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
-use crate::format::index_key::IndexKey;
+use crate::format::index_key::{self, IndexKey, Keyspace};
 use crate::format::pointer::Pointer;
 use crate::format::record::{Moved, Operation};
 use crate::format::survivors;
@@ -117,7 +117,7 @@ impl<D: BlockDevice> Store<D> {
             return Ok(false);
         }
         batch.len = len;
-        let (key, bytes) = (IndexKey::from_checked(kept.key), kept.bytes.to_vec());
+        let (key, bytes) = (moved_key(kept.key), kept.bytes.to_vec());
         batch.survivors.push(Survivor { key, entry, record: kept.pointer, bytes });
         Ok(true)
     }
@@ -160,6 +160,18 @@ impl<D: BlockDevice> Store<D> {
             }),
             replaced: Some(entry.replaced(&self.layout, key.as_bytes())),
         }
+    }
+}
+
+/// The key by which a record is moved: its own.
+fn moved_key(key: &[u8]) -> IndexKey {
+    match index_key::object_of(key) {
+        Some((object, offset))
+            if Keyspace::of(key) == Keyspace::Extent && planted(Bug::ExtentMisplaced) =>
+        {
+            IndexKey::extent(object, offset ^ 1)
+        }
+        _ => IndexKey::from_checked(key),
     }
 }
 
