@@ -162,6 +162,7 @@ impl<D: BlockDevice> Store<D> {
         bytes: Range<u64>,
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Error> {
+        self.check_object(object)?;
         for offset in object.chunks(&self.layout, &bytes) {
             let len = object.chunk_len(&self.layout, offset);
             let found = self.extent(object.id, offset)?;
@@ -173,6 +174,15 @@ impl<D: BlockDevice> Store<D> {
             each(found.get(span(&bytes, offset, len)).unwrap_or_default());
         }
         Ok(())
+    }
+
+    /// An object that says it is longer than the device would make a read go on for ever.
+    pub(super) fn check_object(&self, object: Object) -> Result<(), Error> {
+        if object.size <= self.layout.value_len_max() {
+            return Ok(());
+        }
+        let fault = Fault::Field("length of an object");
+        Err(Corruption { part: Part::Node, at: 0, fault }.into())
     }
 
     /// The bytes of an extent; `None` if there is none.
@@ -199,12 +209,13 @@ impl<D: BlockDevice> Store<D> {
 
     /// All bytes of an object, as its extents are now.
     pub(super) fn whole_object(&self, object: Object) -> Result<Vec<u8>, Error> {
-        let (size, limit) = (object.size, self.layout.value_len_max());
-        let too_large = Error::TooLarge { size, limit: limit.min(usize::MAX as u64) };
+        self.check_object(object)?;
+        let size = object.size;
         let mut value = Vec::new();
-        let len = usize::try_from(size).ok().filter(|_| size <= limit);
+        let len = usize::try_from(size).ok();
         if len.is_none_or(|len| value.try_reserve_exact(len).is_err()) {
-            return Err(too_large);
+            // Memory can't hold it: how much it could, nobody tells.
+            return Err(Error::TooLarge { size, limit: size.saturating_sub(1) });
         }
         self.read_extents(object, 0..size, &mut |bytes| value.extend_from_slice(bytes))?;
         Ok(value)

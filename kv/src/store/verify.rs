@@ -243,6 +243,7 @@ impl<D: BlockDevice> Store<D> {
 impl<D: BlockDevice> Store<D> {
     /// The extents of an object are whole, lie at its chunks, and are as long as these.
     fn verify_object(&self, object: Object) -> Result<u64, Error> {
+        self.check_object(object)?;
         let (from, to) = index_key::extents_of(object.id);
         let chunk = u64::from(self.layout.chunk_len());
         self.walk((&from, &to), |walk| {
