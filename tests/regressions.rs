@@ -133,3 +133,13 @@ fn a_frame_mixed_of_two_tries_of_one_commit_is_torn_and_not_damaged() {
          cut 5 o,o,o,o,o,o,o,o,o,o,o,o,o,o,o,o,n,t40,n",
     );
 }
+
+/// A frame was whole and an extent that it placed was lost. The next one went to another segment, and
+/// the first was still whole: once it was known how far the chain went, it was taken for a part of it.
+#[test]
+fn a_frame_without_its_extents_is_not_taken_when_the_chain_has_gone_on_elsewhere() {
+    survives(
+        "disk 256K block 512 clock still deltas large seed 7004: set /b 1976t2; \
+         set /d/e/f 3545t3 cut 1 o,o,o,o,o,o,o,o,n: set /a 1976t262; close cut 0",
+    );
+}

@@ -43,6 +43,8 @@ pub enum Bug {
     RemainsKept,
     /// What disowns remains is not flushed before the frame that goes over them.
     RemainsUnflushed,
+    /// A whole frame that was disowned may stay where the chain goes on elsewhere.
+    WholeRemainsKept,
     /// A segment is freed though the older slot's state names what is in it.
     ReleaseAtFlip,
     /// The cleaner brings back what was removed.
@@ -105,6 +107,7 @@ mod switch {
             ("not-poisoned", Self::NotPoisoned),
             ("remains-kept", Self::RemainsKept),
             ("remains-unflushed", Self::RemainsUnflushed),
+            ("whole-remains-kept", Self::WholeRemainsKept),
             ("release-at-flip", Self::ReleaseAtFlip),
             ("move-resurrects", Self::MoveResurrects),
             ("move-changes-time", Self::MoveChangesTime),

@@ -9,11 +9,15 @@
 //!   both slots of the superblock disown it before anything is written there: what comes next must
 //!   be of this mount's epoch. Otherwise a second crash could mix the two: where both hold the same
 //!   bytes, the old frame would be whole again, though it was found absent in between.
+//! - If it is whole, as one that has lost what it places is, the next group goes over every place where
+//!   it can lie: later states do not say any more which of two is the one.
 
 use super::change::{Change, Pending};
 use super::disk::Disk;
 use super::extents::Extents;
+use super::frames::Remains;
 use super::open::Open;
+use super::outside::Outside;
 use super::plan::{self, PlannedFrame};
 use super::replay::demanded_epoch;
 use super::reserve::{self, Purpose};
@@ -81,7 +85,9 @@ struct Mount {
     /// The epoch that the frame starts.
     epoch: u64,
     /// Where it may go there is something that a crash has left of another one.
-    remains: bool,
+    remains: Remains,
+    /// This mount has disowned it.
+    disowned: bool,
 }
 
 impl Log {
@@ -93,7 +99,7 @@ impl Log {
         point: ChainPoint,
         (segments, open): (Segments, Open),
         epoch: u64,
-        remains: bool,
+        remains: Remains,
     ) -> Self {
         let newest = found.newest;
         Self {
@@ -103,7 +109,7 @@ impl Log {
             segments,
             durable: point.number.saturating_sub(1),
             attested: newest.superblock.must_reach,
-            mount: Some(Mount { epoch, remains }),
+            mount: Some(Mount { epoch, remains, disowned: false }),
             open,
             exhausted: false,
             debt: 0,
@@ -202,6 +208,12 @@ impl Log {
         Ok(u32::try_from(opened).unwrap_or(u32::MAX).saturating_add(extents.opened()))
     }
 
+    /// Room outside the chain that begins at `open` and leaves `keep` segments, those that the chain
+    /// names included.
+    pub(super) fn outside(&self, open: Option<Place>, keep: u32) -> Outside {
+        Outside::new(self.superblock().layout, &self.segments, open, self.spare(keep))
+    }
+
     /// Where the frames and the extents of the operations will lie.
     fn lay_out(
         &self,
@@ -209,10 +221,14 @@ impl Log {
         keep: u32,
     ) -> Result<(Vec<PlannedFrame>, Extents), Error> {
         let layout = self.superblock().layout;
-        let extents = Extents::plan(self, operations, keep)?;
+        let extents = {
+            let outside = self.outside(self.open.survivors, keep);
+            Extents::plan(outside, self.superblock().birth, operations)?
+        };
         // The chain takes the lowest free segments, and extents have the highest.
         let keep = keep.saturating_add(extents.opened());
-        let plan = plan::plan(&layout, &self.segments, &self.point, operations, keep)?;
+        let from = (&self.point, self.is_over_whole() && !planted(Bug::WholeRemainsKept));
+        let plan = plan::plan(&layout, &self.segments, from, operations, keep)?;
         let size = plan.iter().map(|planned| planned.len).fold(extents.len(), u64::saturating_add);
         if size > UNFLUSHED_MAX {
             return Err(Error::TooLarge { size, limit: UNFLUSHED_MAX });
@@ -269,14 +285,26 @@ impl Log {
     /// left when it came no further than this.
     fn disown_remains<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
         let superblock = *self.superblock();
-        let Some(Mount { epoch, remains }) = self.mount else { return Ok(()) };
-        let remains = remains && !planted(Bug::RemainsKept);
+        let Some(Mount { epoch, remains, disowned: false }) = self.mount else { return Ok(()) };
+        let remains = remains != Remains::None && !planted(Bug::RemainsKept);
         if !remains && demanded_epoch(&superblock, &self.point).is_none() {
             return Ok(());
         }
         self.flip(disk, Superblock { epoch, ..superblock })?;
         // Either slot may be lost: the other one must not take the remains for a frame.
-        self.repeat(disk)
+        self.repeat(disk)?;
+        self.mount.iter_mut().for_each(|mount| mount.disowned = true);
+        Ok(())
+    }
+
+    /// Whether a frame that is whole may lie where the next one can go.
+    const fn is_over_whole(&self) -> bool {
+        matches!(self.mount, Some(Mount { remains: Remains::Whole, .. }))
+    }
+
+    /// Disowns a whole frame before anything is written: what it has lost could be completed by that.
+    pub(super) fn disown_whole<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
+        if self.is_over_whole() { self.disown_remains(disk) } else { Ok(()) }
     }
 
     /// Writes the last block of the chain once more: a bug, for tests only.

@@ -17,7 +17,7 @@
 //! `docs/design.md` states as a limit.
 
 use super::disk::Disk;
-use super::frames::Frames;
+use super::frames::{Frames, Remains};
 use super::segments::Segments;
 use super::superblocks::{Newest, check_newest};
 use crate::device::BlockDevice;
@@ -36,12 +36,12 @@ const LOOK_AHEAD: u64 = 1 << 20;
 const GAP: u64 = 2 * FRAME_LEN_MAX as u64;
 
 /// What a crash may have left beyond the end of the chain.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Left {
     /// Frames, whole or in part.
     pub(crate) frames: u64,
-    /// Whether there is something of another frame where the next one may go.
-    pub(crate) remains: bool,
+    /// What there is of another frame where the next one may go.
+    pub(crate) remains: Remains,
 }
 
 /// Looks for frames beyond the end of the chain that a crash can have left.
@@ -60,7 +60,7 @@ pub(crate) fn look_beyond<D: BlockDevice>(
     let named = end.next_segments.into_iter().flatten().chain(free).collect();
     let mut beyond = Beyond { newest, end, named, frames: 0 };
     let mut frames = Frames::new(disk, &newest.superblock);
-    let remains = frames.has_remains(end)?;
+    let remains = frames.remains(end)?;
     if let Some(place) = end.open {
         beyond.scan(&mut frames, place, UNFLUSHED_MAX + 2 * u64::from(FRAME_LEN_MAX))?;
     }

@@ -5,7 +5,6 @@
 //! - They are written in the same call as their frames, and one flush is for both. So a crash can keep a
 //!   frame and lose what it places: replay proves that (`proof.rs`).
 
-use super::append::Log;
 use super::change::Pending;
 use super::outside::Outside;
 use crate::error::Error;
@@ -37,15 +36,17 @@ pub(super) struct Extents {
 }
 
 impl Extents {
-    /// Finds room for the extents among the operations, so that `keep` segments are left, the named
-    /// ones included.
+    /// Finds room outside the chain for the extents among the operations.
     ///
     /// # Errors
     /// `NoSpace`.
-    pub(super) fn plan(log: &Log, operations: &[Pending<'_>], keep: u32) -> Result<Self, Error> {
+    pub(super) fn plan(
+        mut outside: Outside,
+        birth: u64,
+        operations: &[Pending<'_>],
+    ) -> Result<Self, Error> {
         let extents = operations.iter().filter(|pending| is_extent(pending));
         let lens: Vec<u64> = extents.map(Pending::live_len).collect();
-        let mut outside = Outside::new(log, log.open.survivors, keep);
         let layout = outside.layout;
         let free = (outside.free.len() as u64)
             .saturating_mul(layout.segment_len())
@@ -65,7 +66,7 @@ impl Extents {
             rest = behind;
         }
         runs.reverse();
-        Ok(Self { outside, birth: log.superblock().birth, runs, open: None })
+        Ok(Self { outside, birth, runs, open: None })
     }
 
     /// Segments that they open.

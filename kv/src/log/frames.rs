@@ -32,14 +32,14 @@ pub(super) fn header_at(
     belongs.then_some(header)
 }
 
-/// Whether `bytes`, read from `place`, may be what a crash has left of a frame that fits `point`: its
-/// header, or either end of one.
-fn is_remains(bytes: &[u8], superblock: &Superblock, point: &ChainPoint, place: Place) -> bool {
-    let store = (&superblock.uuid, superblock.birth);
-    match FrameHeader::decode(bytes) {
-        Ok(header) => point.accepts(&header),
-        Err(_) => is_torn_header(bytes, store, point.number, place),
-    }
+/// What a crash may have left of another frame where the next one can go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Remains {
+    None,
+    /// Its header, or either end of one.
+    Torn,
+    /// All of it. It was cut, as what it places is lost, or disowned before.
+    Whole,
 }
 
 /// A reader of frames, forwards through the log.
@@ -63,16 +63,28 @@ impl<'a, D: BlockDevice> Frames<'a, D> {
         Ok(header_at(bytes, superblock, place))
     }
 
-    /// Whether any place where the next frame can go holds remains of another one.
-    pub(super) fn has_remains(&mut self, point: &ChainPoint) -> Result<bool, Error> {
-        let superblock = self.superblock;
-        for place in point.places(&superblock.layout) {
-            let bytes = self.read(place, u64::from(superblock.layout.block_len))?;
-            if is_remains(bytes, superblock, point, place) {
-                return Ok(true);
-            }
+    /// What is left of other frames that fit `point`, in any place where the next one can go.
+    pub(super) fn remains(&mut self, point: &ChainPoint) -> Result<Remains, Error> {
+        let mut worst = Remains::None;
+        for place in point.places(&self.superblock.layout) {
+            worst = worst.max(self.remains_at(point, place)?);
         }
-        Ok(false)
+        Ok(worst)
+    }
+
+    fn remains_at(&mut self, point: &ChainPoint, place: Place) -> Result<Remains, Error> {
+        let superblock = self.superblock;
+        let bytes = self.read(place, u64::from(superblock.layout.block_len))?;
+        let Ok(header) = FrameHeader::decode(bytes) else {
+            let store = (&superblock.uuid, superblock.birth);
+            let is_torn = is_torn_header(bytes, store, point.number, place);
+            return Ok(if is_torn { Remains::Torn } else { Remains::None });
+        };
+        if !point.accepts(&header) {
+            return Ok(Remains::None);
+        }
+        let Some(header) = header_at(bytes, superblock, place) else { return Ok(Remains::Torn) };
+        Ok(if self.records(&header)?.is_some() { Remains::Whole } else { Remains::Torn })
     }
 
     /// The records and the check of the frame of this header, if it is valid.

@@ -32,6 +32,7 @@ pub(crate) use fetch::{Fetched, fetch};
 pub(crate) use flip::{Progress, Step};
 pub(crate) use nodes::{NewNodes, read_node, read_table};
 pub(crate) use open::Open;
-pub(crate) use replay::{Event, Replayed, replay};
+pub(crate) use proof::{Event, Replayed};
+pub(crate) use replay::replay;
 pub(crate) use reserve::{NAMED, Purpose, STEP_BYTES_MIN, kept_by_steps};
 pub(crate) use segments::{By, Kind, Segments};

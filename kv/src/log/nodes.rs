@@ -56,7 +56,7 @@ impl NewNodes {
     /// None yet. They leave `keep` segments, those that the chain names included.
     pub(crate) fn new(log: &Log, keep: u32) -> Self {
         let superblock = log.superblock();
-        let outside = Outside::new(log, log.open.nodes, keep);
+        let outside = log.outside(log.open.nodes, keep);
         Self { birth: superblock.birth, outside, nodes: Vec::new() }
     }
 

@@ -5,7 +5,7 @@
 //!   names it.
 //! - It never reaches beyond its segment.
 
-use super::append::Log;
+use super::segments::Segments;
 use crate::error::Error;
 use crate::format::layout::Layout;
 use crate::format::place::Place;
@@ -26,13 +26,16 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    /// None yet. They go on at `open`, and leave `keep` segments, those that the chain names included.
-    pub(super) fn new(log: &Log, open: Option<Place>, keep: u32) -> Self {
+    /// None yet. They go on at `open`, and take `spare` segments at most.
+    pub(super) fn new(
+        layout: Layout,
+        segments: &Segments,
+        open: Option<Place>,
+        spare: u32,
+    ) -> Self {
         // The chain takes the lowest: so it finds what lies beyond its end.
-        let spare = log.spare(keep) as usize;
-        let mut free: Vec<_> = log.segments.free_segments().rev().take(spare).collect();
+        let mut free: Vec<_> = segments.free_segments().rev().take(spare as usize).collect();
         free.reverse();
-        let layout = log.superblock().layout;
         Self { layout, open, free, taken: Vec::new(), runs: Vec::new() }
     }
 

@@ -26,14 +26,16 @@ pub(super) struct PlannedFrame {
     pub(super) operations: Range<usize>,
 }
 
-/// Lays out `operations` from `from` on, so that `keep` segments are left, the named ones included.
+/// Lays out `operations` from `from` on, so that `keep` segments are left, the named ones included. If
+/// they are to go `over_all` places where the next frame can be, a frame without records goes to the
+/// open segment, and all others behind it to the next.
 ///
 /// # Errors
 /// `TooLarge` if they never fit, `NoSpace` if they do not fit now.
 pub(super) fn plan(
     layout: &Layout,
     segments: &Segments,
-    from: &ChainPoint,
+    (from, over_all): (&ChainPoint, bool),
     operations: &[Pending<'_>],
     keep: u32,
 ) -> Result<Vec<PlannedFrame>, Error> {
@@ -45,6 +47,13 @@ pub(super) fn plan(
         left: segments.free(),
     };
     let (mut frames, mut taken, mut start) = (Vec::new(), 0u64, 0);
+    let here = from.open.filter(|place| over_all && place.block < layout.segment_blocks);
+    if let Some(place) = here {
+        let (next_segments, len) = (from.next_segments, u64::from(layout.block_len));
+        frames.push(PlannedFrame { place, next_segments, len, operations: 0..0 });
+        // Nothing else fits behind it.
+        cursor.open = None;
+    }
     while start < operations.len() {
         let rest = operations.get(start..).unwrap_or_default();
         let placed = cursor.place_frame(rest);
@@ -187,7 +196,7 @@ mod tests {
         let mut segments = Segments::new(layout);
         let point = ChainPoint::first(1);
         segments.name(point.next_segments).unwrap();
-        plan(&layout, &segments, &point, operations, 3)
+        plan(&layout, &segments, (&point, false), operations, 3)
     }
 
     #[test]

@@ -10,13 +10,37 @@
 use super::change::{Change, What};
 use super::disk::Disk;
 use super::fetch::fetch;
-use super::replay::Event;
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::layout::Layout;
+use crate::format::place::NextSegments;
 use crate::format::point::ChainPoint;
 use crate::planted::{Bug, planted};
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// What replay comes to.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The chain starts, in a segment whose first frame has this number if it is not empty.
+    Start(ChainPoint),
+    /// A frame opens a segment.
+    Opens { segment: u32, number: u64, next: NextSegments },
+    /// A group is whole.
+    Group(Replayed),
+    /// The delta was frozen here. What is left of an unfinished group may come right before.
+    Frozen(ChainPoint),
+}
+
+/// A group that is whole.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    pub(crate) changes: Vec<Change>,
+    /// Bytes of its frames.
+    pub(crate) len: u64,
+    /// Where the chain goes on behind it.
+    pub(crate) end: ChainPoint,
+}
 
 /// One thing that replay has come to.
 struct Item {
@@ -70,7 +94,12 @@ impl<V: FnMut(Event) -> Result<(), Fault>> Held<V> {
             if let Some(Item { event: Event::Group(replayed), before, .. }) = self.items.get(group)
                 && !is_whole(disk, layout, &replayed.changes)?
             {
-                return Ok(*before);
+                let before = *before;
+                // What is left of an unfinished group in front of it.
+                while let Some(item) = self.items.pop_front_if(|item| item.frame < before.number) {
+                    self.tell(item)?;
+                }
+                return Ok(before);
             }
             for item in self.items.drain(..=group).collect::<VecDeque<_>>() {
                 self.tell(item)?;

@@ -12,43 +12,20 @@
 use super::change::Change;
 use super::disk::Disk;
 use super::frames::Frames;
-use super::proof::Held;
+use super::proof::{Event, Held, Replayed};
 use super::superblocks::{Newest, check_newest};
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::UNFLUSHED_MAX;
 use crate::format::frame::{FrameHeader, HEADER_LEN};
 use crate::format::layout::Layout;
-use crate::format::place::{NextSegments, Place};
+use crate::format::place::Place;
 use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::record::Record;
 use crate::format::superblock::Superblock;
 use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
-
-/// What replay comes to.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// The chain starts, in a segment whose first frame has this number if it is not empty.
-    Start(ChainPoint),
-    /// A frame opens a segment.
-    Opens { segment: u32, number: u64, next: NextSegments },
-    /// A group is whole.
-    Group(Replayed),
-    /// The delta was frozen here. What is left of an unfinished group may come right before.
-    Frozen(ChainPoint),
-}
-
-/// A group that is whole.
-#[derive(Debug)]
-pub(crate) struct Replayed {
-    pub(crate) changes: Vec<Change>,
-    /// Bytes of its frames.
-    pub(crate) len: u64,
-    /// Where the chain goes on behind it.
-    pub(crate) end: ChainPoint,
-}
 
 /// Follows the chain, tells `visit` what it comes to, and returns the chain's end. What `visit` finds
 /// wrong is damage.

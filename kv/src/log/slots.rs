@@ -6,6 +6,9 @@
 //! that the state does not know: then it is as if the first flip had reached the disk. So its first
 //! flip comes before all else, and changes nothing. And one good copy of a slot is not left to be
 //! the only one.
+//!
+//! In the same way a crash can tear what a frame places, and what is written there then can complete it.
+//! So such a frame is disowned first.
 
 use super::append::Log;
 use super::disk::Disk;
@@ -13,12 +16,13 @@ use crate::device::BlockDevice;
 use crate::error::Error;
 
 impl Log {
-    /// Writes the state once more to each slot that has no state or not all of its copies: to the one
-    /// that is not in force first.
+    /// Disowns what a crash has left of a group whose frames are whole, and writes the state once more to
+    /// each slot that has no state or not all of its copies: to the one that is not in force first.
     ///
     /// # Errors
     /// As [`checkpoint`](Self::checkpoint), without `NoSpace`.
     pub(crate) fn complete_slots<D: BlockDevice>(&mut self, disk: &Disk<D>) -> Result<(), Error> {
+        self.disown_whole(disk)?;
         while self.flips_due > 0 {
             self.repeat(disk)?;
             self.flips_due = self.flips_due.saturating_sub(1);

@@ -25,7 +25,7 @@ impl Log {
         keep: u32,
     ) -> Result<Vec<u64>, Error> {
         self.check()?;
-        let mut outside = Outside::new(self, self.open.survivors, keep);
+        let mut outside = self.outside(self.open.survivors, keep);
         let mut places = Vec::with_capacity(records.len());
         let mut rest = records;
         while !rest.is_empty() {
