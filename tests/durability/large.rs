@@ -79,10 +79,10 @@ fn the_loss_of_the_first_frame_of_a_long_group_in_a_new_segment_shows() {
     assert_eq!(store.info().segment_size, 16 * MIB);
     // Each takes 16 of the 4,096 blocks of a segment.
     for n in 0..90 {
-        store.set(&key(&format!("d/{n}")), &[n; 64_000]).unwrap();
+        store.set(&key(&format!("d/{n}")), &vec![n; 64_000]).unwrap();
     }
     for n in 90..=255 {
-        store.set(&key(&format!("fill{n}")), &[n; 64_000]).unwrap();
+        store.set(&key(&format!("fill{n}")), &vec![n; 64_000]).unwrap();
     }
     let used = disk.blocks.borrow().keys().next_back().copied().unwrap();
     store.rename(&key("d"), &key("e")).unwrap();

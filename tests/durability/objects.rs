@@ -130,11 +130,11 @@ fn what_is_allocated_takes_no_room_until_it_is_written_and_reads_as_zeros() {
     assert!(store.stat().live_bytes < 100);
     let mut value = vec![0; size];
     assert_holds(&store, "a", &value);
-    for offset in [0, 1_000_000, size - 3] {
-        store.set_partial(&key("a"), offset as u64, &[offset as u8 | 1; 6000]).unwrap();
+    for (fill, offset) in [(1, 0), (2, 1_000_000), (3, size - 3)] {
+        store.set_partial(&key("a"), offset as u64, &[fill; 6000]).unwrap();
         let end = (offset + 6000).max(value.len());
         value.resize(end, 0);
-        value[offset..offset + 6000].fill(offset as u8 | 1);
+        value[offset..offset + 6000].fill(fill);
         assert_holds(&store, "a", &value);
     }
     assert!(store.stat().live_bytes < 60_000);
@@ -170,7 +170,7 @@ fn objects_survive_cleaning_and_checkpoints() {
     let disk = disk(1 << 20, 512);
     let options = OpenOptions::new(2).delta_entries(40).step_nodes(2);
     let store = Store::open(&disk, TestClock::new(1), options).unwrap();
-    let kept: Vec<_> = (0..6).map(|n| bytes(n, 12_000 + 100 * n as usize)).collect();
+    let kept: Vec<_> = (0..6).map(|n| bytes(n as u64, 12_000 + 100 * n)).collect();
     for (n, value) in kept.iter().enumerate() {
         store.set(&key(&format!("kept/{n}")), value).unwrap();
         // What lies between goes, and leaves segments half empty.

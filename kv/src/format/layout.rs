@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(grown(4 << 20, 8 << 20), (255, 511));
         assert_eq!(grown(4 << 20, (4 << 20) + 16_000), (255, 255));
         assert_eq!(grown(4 << 20, 1 << 20), (255, 255));
-        assert_eq!(grown(4 << 20, 1 << 40), (255, 1912), "rows in a segment of 16 KiB");
+        assert_eq!(grown(4 << 20, 1 << 40), (255, 1910), "rows in a segment of 16 KiB");
         assert_eq!(grown(64 << 20, 1 << 40), (255, 4096));
         assert_eq!(grown(64 << 10, 1 << 20), (14, 61), "slots keep their one copy");
     }

@@ -384,7 +384,7 @@ mod tests {
             Operation::Set { key: b"\x09a", value: b"an unknown keyspace" },
             Operation::RemoveRange { from: b"\x01b", to: b"\x01a" },
             Operation::RemoveRange { from: b"\x01b", to: b"\x02a" },
-            Operation::RemoveRange { from: b"\x02", to: b"\x03" },
+            Operation::RemoveRange { from: b"\x00", to: b"\x01" },
             Operation::SetObject { key: EXTENT_KEY, object: Object { id: 1, size: 1 } },
             Operation::Extent { key: b"\x01a", bytes: b"of no object" },
             Operation::Place { key: b"\x01a", placed: PLACED },

@@ -63,7 +63,7 @@ pub(super) fn plan(
                 || cursor.left_with_next() >= keep
         };
         let Some((place, count, len)) = placed.filter(|(place, ..)| leaves(*place)) else {
-            return Err(no_space(layout, segments, from, operations, keep));
+            return Err(no_space(layout, segments, (from, here.is_some()), operations, keep));
         };
         let operations = start..start.saturating_add(count);
         start = operations.end;
@@ -94,16 +94,17 @@ pub(super) fn free_bytes(
 }
 
 /// What is missing: all that the operations take when they are laid out, the ends of segments that
-/// they can't fill included.
+/// they can't fill included, and what is left of the open one if they roll at once.
 fn no_space(
     layout: &Layout,
     segments: &Segments,
-    from: &ChainPoint,
+    (from, rolls): (&ChainPoint, bool),
     operations: &[Pending<'_>],
     keep: u32,
 ) -> Error {
     let free_segments = core::iter::repeat(0);
-    let (open, next_segments, left) = (from.open, [Some(0); 2], u32::MAX);
+    let open = from.open.filter(|_| !rolls);
+    let (next_segments, left) = ([Some(0); 2], u32::MAX);
     let mut cursor = Cursor { layout, open, next_segments, free_segments, left };
     let mut rest = operations;
     while let Some((_, count, _)) = cursor.place_frame(rest) {
@@ -218,6 +219,29 @@ mod tests {
         assert_eq!(one_each(11).unwrap().len(), 11);
         let Err(Error::NoSpace { needed, free }) = one_each(12) else { panic!("no reserve") };
         assert_eq!((needed, free), (12 * 4096, 11 * 4096));
+    }
+
+    #[test]
+    fn a_group_over_whole_remains_goes_to_both_places_where_they_can_lie() {
+        let layout = Layout::divide(4 << 20, 4096).unwrap();
+        let mut segments = Segments::new(layout);
+        let point =
+            ChainPoint { open: Some(Place { segment: 7, block: 2 }), ..ChainPoint::first(1) };
+        segments.name(point.next_segments).unwrap();
+        let places = |point: &ChainPoint| {
+            let frames = plan(&layout, &segments, (point, true), &sets(1, &[0; 10]), 3).unwrap();
+            frames.iter().map(|f| (f.place, f.operations.len(), f.len)).collect::<Vec<_>>()
+        };
+        let next = (Place { segment: 0, block: 0 }, 1, 4096);
+        assert_eq!(places(&point), [(Place { segment: 7, block: 2 }, 0, 4096), next]);
+        let full = ChainPoint { open: Some(Place { segment: 7, block: 4 }), ..point };
+        assert_eq!(places(&full), [next]);
+        let Err(Error::NoSpace { needed, free }) =
+            plan(&layout, &segments, (&point, true), &sets(1, &[0; 10]), 256)
+        else {
+            panic!("no reserve")
+        };
+        assert_eq!((needed, free), (3 * 4096, 0));
     }
 
     #[test]
