@@ -2,7 +2,9 @@
 //! all.
 
 use super::{contents, key, open, value_of};
-use nerite::{BlockDevice, CreateOptions, Error, KvRead, KvWrite, OpenOptions, Store, Timestamp};
+use nerite::{
+    BlockDevice, CreateOptions, Error, KvRead, KvWrite, LumpId, OpenOptions, Store, Timestamp,
+};
 use nerite_tests::{CountingDevice, Fate, Random, SimDisk, TestClock};
 
 /// Sectors in a block of 4 KiB.
@@ -212,6 +214,47 @@ fn a_dictionary_takes_its_objects_with_it() {
         let stat = store.stat();
         assert!(stat.removals_unfinished > 0 || stat.live_bytes < 10_000, "{stat:?}");
     }
+}
+
+/// The merge that drops the keys finds the objects: their extents are another merge's work.
+#[test]
+fn cleaning_on_demand_frees_the_objects_of_a_removed_dictionary() {
+    let disk = disk(4 << 20, 512);
+    let store = open(&disk, 2);
+    let before = store.clean().map(|_| store.stat().free_bytes).unwrap();
+    for n in 0..60 {
+        store.set(&key(&format!("d/{n}")), &bytes(n, 20_000)).unwrap();
+    }
+    store.clean().unwrap();
+    store.remove(&key("d")).unwrap();
+    store.clean().unwrap();
+    let stat = store.stat();
+    assert_eq!((stat.removals_unfinished, stat.keys, stat.live_bytes), (0, 0, 0));
+    assert!(stat.free_bytes + 64 * 1024 > before, "{stat:?}, {before}");
+    assert_sound(&store);
+}
+
+#[test]
+fn lumps_have_any_size_too() {
+    let disk = disk(64 << 20, 4096);
+    let store = open(&disk, 2);
+    let lumps = store.lumps();
+    let id = LumpId(u128::MAX);
+    for len in [0, 100, 70_000, 4 << 20, 9 << 20, 5 << 20, 80_000, 1] {
+        let value = bytes(len as u64, len);
+        assert_eq!(lumps.put(id, &value).unwrap(), len == 0, "{len}");
+        assert!(lumps.get(id).unwrap() == Some(value), "{len}");
+        assert_eq!(lumps.head(id).unwrap().unwrap().size, len as u64);
+        let usage = lumps.usage_range(..).unwrap();
+        assert!((len as u64..len as u64 * 102 / 100 + 100).contains(&usage), "{len}: {usage}");
+        assert_sound(&store);
+    }
+    lumps.put(LumpId(7), &bytes(1, 6 << 20)).unwrap();
+    assert!(lumps.delete_range(..).unwrap());
+    assert_eq!(reopened(&disk, 3).lumps().list().unwrap(), []);
+    store.clean().unwrap();
+    assert_eq!(store.stat().live_bytes, 0);
+    assert_sound(&store);
 }
 
 #[test]

@@ -118,14 +118,14 @@ fn a_damaged_dump_is_refused_whole_however_long_it_is() {
 fn what_stands_in_the_way_is_found_before_anything_is_written() {
     let dumped = store_of([
         (b"a/b".to_vec(), b"1".to_vec()),
-        (b"c/d/e".to_vec(), noise(10_000)),
+        (b"c/d/e".to_vec(), noise(60_000)),
         (b"z".to_vec(), b"2".to_vec()),
     ])
     .ok("dump", [""; 0]);
     for (key, size, code, message) in [
         ("c", "32M", 2, "/c is a value, not a dictionary"),
         ("z/y", "32M", 2, "/z is a dictionary"),
-        ("x", "64K", 6, "too large: 10000 bytes"),
+        ("x", "64K", 6, "too large: 60000 bytes"),
     ] {
         let image = Image::with_store(size);
         image.ok("set", [key, "v"]);

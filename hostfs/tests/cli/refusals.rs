@@ -1,6 +1,6 @@
 //! Bad images, bad arguments and full disks: one line, the right exit code, and nothing lost.
 
-use crate::run::{Image, TOOL, all, failed, noise};
+use crate::run::{Image, TOOL, all, failed, noise, with_input};
 use std::fs::{self, File};
 use std::process::Command;
 
@@ -157,15 +157,23 @@ fn a_value_that_can_never_fit_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn the_longest_value_that_is_promised_fits() {
+fn the_longest_value_that_is_promised_can_be_asked_for_and_no_longer_one() {
     let image = Image::with_store("1M");
     let info = image.text("info", [""; 0]);
     let limit = info.lines().find_map(|line| line.strip_prefix("value limit: ")).unwrap();
     let limit: usize = limit.split_ascii_whitespace().next().unwrap().parse().unwrap();
     let key =
         [&"x".repeat(255)[..], &"y".repeat(255), &"z".repeat(255), &"w".repeat(255)].join("/");
-    let value = noise(limit);
+    image.ok("allocate", [&key[..], &limit.to_string()]);
+    assert!(image.ok("get", [&key]) == vec![0; limit]);
+    let value = noise(limit / 2);
     image.set(&key, &value);
+    assert!(image.ok("get", [&key]) == value);
+    for (len, message) in [(limit, "no space"), (limit + 1, "too large")] {
+        let output = with_input(&mut image.command("set", ["k", "-"]), &noise(len));
+        let told = failed(6, &output);
+        assert!(told.contains(message), "{len}: {told}");
+    }
     assert!(image.ok("get", [&key]) == value);
 }
 

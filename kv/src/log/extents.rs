@@ -8,7 +8,6 @@
 use super::change::Pending;
 use super::outside::Outside;
 use crate::error::Error;
-use crate::format::FRAME_LEN_MAX;
 use crate::format::layout::Layout;
 use crate::format::pointer::Pointer;
 use crate::format::record::{Operation, Record};
@@ -53,17 +52,13 @@ impl Extents {
             .saturating_add(outside.room());
         let (mut runs, mut rest) = (Vec::new(), &lens[..]);
         while !rest.is_empty() {
-            let here = fitting(rest, outside.room());
-            let count = if here > 0 { here } else { fitting(rest, layout.segment_len()) };
-            let (run, behind) = rest.split_at_checked(count.max(1)).unwrap_or((rest, &[]));
-            let len = usize::try_from(run.iter().sum::<u64>()).unwrap_or(usize::MAX);
-            let Ok(at) = outside.place(len.saturating_add(HEADER_LEN)) else {
+            let Ok((at, count, len)) = outside.place_run(rest) else {
                 let needed = lens.iter().fold(0, |sum: u64, len| sum.saturating_add(*len));
                 let free = free.min(needed.saturating_sub(1));
                 return Err(Error::NoSpace { needed, free });
             };
-            runs.push(Run { at, count: run.len(), len });
-            rest = behind;
+            runs.push(Run { at, count, len });
+            rest = rest.get(count..).unwrap_or_default();
         }
         runs.reverse();
         Ok(Self { outside, birth, runs, open: None })
@@ -110,16 +105,4 @@ fn is_extent(pending: &Pending<'_>) -> bool {
 
 fn pad(bytes: &mut Vec<u8>, layout: &Layout) {
     bytes.resize(bytes.len().next_multiple_of(layout.block_len as usize), 0);
-}
-
-/// How many records of these lengths fit `room` bytes behind a header. A run is no longer than a frame:
-/// so what reads it has a bound.
-fn fitting(lens: &[u64], room: u64) -> usize {
-    let room = room.min(u64::from(FRAME_LEN_MAX));
-    let mut len = HEADER_LEN as u64;
-    let fits = |record: &&u64| {
-        len = len.saturating_add(**record);
-        len <= room
-    };
-    lens.iter().take_while(fits).count()
 }

@@ -7,8 +7,10 @@
 
 use super::segments::Segments;
 use crate::error::Error;
+use crate::format::FRAME_LEN_MAX;
 use crate::format::layout::Layout;
 use crate::format::place::Place;
+use crate::format::survivors::HEADER_LEN;
 use alloc::vec::Vec;
 
 /// Bytes that are not on the device yet.
@@ -65,6 +67,20 @@ impl Outside {
         Ok(self.layout.at(place.segment, place.block))
     }
 
+    /// Finds room for the first of these records, as many as lie together behind one header: in the
+    /// open segment, or where not even one fits there, in a new one, which holds any record. Tells
+    /// where, how many they are, and their bytes.
+    ///
+    /// # Errors
+    /// `NoSpace`.
+    pub(super) fn place_run(&mut self, lens: &[u64]) -> Result<(u64, usize, usize), Error> {
+        let here = fitting(lens, self.room());
+        let count = if here > 0 { here } else { fitting(lens, self.layout.segment_len()).max(1) };
+        let len = lens.iter().take(count).fold(0, |sum: u64, len| sum.saturating_add(*len));
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        Ok((self.place(len.saturating_add(HEADER_LEN))?, count, len))
+    }
+
     /// These whole blocks will lie at `at`.
     pub(super) fn push(&mut self, at: u64, bytes: &[u8]) {
         let in_block_0 = self.open.is_some_and(|open| self.layout.at(open.segment, 0) == at);
@@ -75,4 +91,35 @@ impl Outside {
             _ => self.runs.push((at, bytes.to_vec())),
         }
     }
+}
+
+/// How many records of these lengths fit `room` bytes behind a header. A run is no longer than a frame:
+/// so what reads it has a bound.
+fn fitting(lens: &[u64], room: u64) -> usize {
+    let room = room.min(u64::from(FRAME_LEN_MAX));
+    let mut len = HEADER_LEN as u64;
+    let fits = |record: &&u64| {
+        len = len.saturating_add(**record);
+        len <= room
+    };
+    lens.iter().take_while(fits).count()
+}
+
+/// Bytes that records of these lengths take from `open` on, with the ends of segments that they can't
+/// fill.
+pub(super) fn packed_len(layout: &Layout, open: Option<Place>, mut lens: &[u64]) -> u64 {
+    let (mut taken, mut room) = (0u64, layout.rest(open));
+    while !lens.is_empty() {
+        let mut count = fitting(lens, room);
+        if count == 0 {
+            taken = taken.saturating_add(room);
+            room = layout.segment_len();
+            count = fitting(lens, room).max(1);
+        }
+        let (run, behind) = lens.split_at_checked(count).unwrap_or((lens, &[]));
+        let records = run.iter().fold(HEADER_LEN as u64, |sum, len| sum.saturating_add(*len));
+        let whole = layout.whole(records);
+        (taken, room, lens) = (taken.saturating_add(whole), room.saturating_sub(whole), behind);
+    }
+    taken
 }

@@ -5,7 +5,7 @@
 
 use super::append::Log;
 use super::disk::Disk;
-use super::outside::Outside;
+use super::outside::{Outside, packed_len};
 use super::segments::Kind;
 use crate::device::BlockDevice;
 use crate::error::Error;
@@ -27,13 +27,12 @@ impl Log {
         self.check()?;
         let mut outside = self.outside(self.open.survivors, keep);
         let mut places = Vec::with_capacity(records.len());
+        let lens: Vec<_> = records.iter().map(|record| record.len() as u64).collect();
         let mut rest = records;
-        while !rest.is_empty() {
-            // What does not fit the open segment begins a new one, which holds any record.
-            let here = fitting(rest, outside.room());
-            let count = if here > 0 { here } else { fitting(rest, outside.layout.segment_len()) };
-            let (run, behind) = rest.split_at_checked(count.max(1)).unwrap_or((rest, &[]));
-            self.put_run(&mut outside, run, &mut places)?;
+        while let Some(lens) = lens.get(places.len()..).filter(|lens| !lens.is_empty()) {
+            let (at, count, len) = outside.place_run(lens)?;
+            let (run, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+            self.put_run(&mut outside, (at, len), run, &mut places);
             rest = behind;
         }
         self.poisoned = true;
@@ -54,15 +53,19 @@ impl Log {
         rest.saturating_sub(HEADER_LEN as u64)
     }
 
-    /// Puts records that fit together behind a header of their own.
+    /// Bytes that records of these lengths would take, with the ends of segments that they can't fill.
+    pub(crate) fn survivors_len(&self, lens: &[u64]) -> u64 {
+        packed_len(&self.superblock().layout, self.open.survivors, lens)
+    }
+
+    /// Puts records of `len` bytes behind a header of their own, at `at`.
     fn put_run(
         &self,
         outside: &mut Outside,
+        (at, len): (u64, usize),
         records: &[&[u8]],
         places: &mut Vec<u64>,
-    ) -> Result<(), Error> {
-        let len = records.iter().map(|record| record.len()).sum::<usize>();
-        let at = outside.place(HEADER_LEN.saturating_add(len))?;
+    ) {
         let records_len = u32::try_from(len).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(HEADER_LEN.saturating_add(len));
         put_header(&mut bytes, self.superblock().birth, at, records_len);
@@ -73,16 +76,5 @@ impl Log {
         let block_len = outside.layout.block_len as usize;
         bytes.resize(bytes.len().next_multiple_of(block_len), 0);
         outside.push(at, &bytes);
-        Ok(())
     }
-}
-
-/// How many of the records fit `room` bytes, with a header.
-fn fitting(records: &[&[u8]], room: u64) -> usize {
-    let mut len = HEADER_LEN as u64;
-    let fits = |record: &&&[u8]| {
-        len = len.saturating_add(record.len() as u64);
-        len <= room
-    };
-    records.iter().take_while(fits).count()
 }

@@ -25,7 +25,8 @@ pub struct Info {
     pub epoch: u64,
     /// Whether the device's flush works.
     pub flush: Flush,
-    /// The longest value that a key of the longest length can have, in bytes.
+    /// Bytes of the longest value that can be asked for: as many as all segments have. Whether there
+    /// is room for it is another matter.
     pub value_len_max: u64,
 }
 

@@ -2,6 +2,8 @@
 //! paths. Each is a key like any other: durable, checked, moved and counted as paths are.
 
 use super::Store;
+use super::stream::{Target, Writer};
+use super::write::AT_ONCE_MAX;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
@@ -91,8 +93,13 @@ impl<D: BlockDevice> LumpStore<'_, D> {
     /// [`Error::TooLarge`], [`Error::NoSpace`], [`Error::ReadOnly`], [`Error::Poisoned`],
     /// [`Error::Corrupt`], [`Error::Device`].
     pub fn put(self, id: LumpId, data: &[u8]) -> Result<bool, Error> {
-        let mut log = self.0.writer()?;
         let key = IndexKey::lump(id.0);
+        if data.len() > AT_ONCE_MAX {
+            let mut writer = Writer::new(self.0, Target::Lump(key));
+            writer.write(data)?;
+            return writer.finish();
+        }
+        let mut log = self.0.writer()?;
         log.check_value_len(data.len() as u64)?;
         let old = self.entry(&key)?;
         let is_new = old.is_none();

@@ -59,7 +59,11 @@ impl<D: BlockDevice> Store<D> {
             log.exhausted = false;
             log.segments.free()
         };
-        let end = self.merge_all()?;
+        let mut end = self.merge_all()?;
+        if self.hides() {
+            // The extents of long values in dictionaries that were removed.
+            end = self.merge_all()?;
+        }
         let mut pass = Pass { free: before, batches: 0, end };
         loop {
             let mut log = self.writer()?;
@@ -69,7 +73,10 @@ impl<D: BlockDevice> Store<D> {
         }
         // The cleaner has committed moves.
         self.merge_all()?;
-        let freed = self.writer()?.segments.free().saturating_sub(before);
+        let mut log = self.writer()?;
+        // What that has made dead is not freed yet.
+        log.exhausted = false;
+        let freed = log.segments.free().saturating_sub(before);
         Ok(u64::from(freed).saturating_mul(self.layout.segment_len()))
     }
 

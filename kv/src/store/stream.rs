@@ -28,12 +28,20 @@ const PART_SEGMENTS: u64 = 4;
 /// Objects that are removed at once.
 const REMOVALS_MAX: usize = 64;
 
+/// What is to have the value.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Path(Key),
+    /// A lump of this key.
+    Lump(IndexKey),
+}
+
 /// A value that is being written. [`Store::write_to`] makes it.
 ///
 /// Dropping it abandons the value: the key keeps what it has.
 pub struct Writer<'a, D: BlockDevice> {
     store: &'a Store<D>,
-    key: Key,
+    target: Target,
     /// What has been committed.
     object: Option<Object>,
     /// What has not.
@@ -62,7 +70,7 @@ impl<D: BlockDevice> Store<D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_to(&self, key: &Key) -> Writer<'_, D> {
-        Writer { store: self, key: key.clone(), object: None, rest: Vec::new(), failed: false }
+        Writer::new(self, Target::Path(key.clone()))
     }
 
     /// Bytes of a part, whole chunks.
@@ -125,7 +133,11 @@ impl<D: BlockDevice> Store<D> {
     }
 }
 
-impl<D: BlockDevice> Writer<'_, D> {
+impl<'a, D: BlockDevice> Writer<'a, D> {
+    pub(super) const fn new(store: &'a Store<D>, target: Target) -> Self {
+        Self { store, target, object: None, rest: Vec::new(), failed: false }
+    }
+
     /// Adds bytes to the value. Now and then some are made durable.
     ///
     /// # Errors
@@ -160,14 +172,24 @@ impl<D: BlockDevice> Writer<'_, D> {
     /// # Errors
     /// Those of [`KvWrite::set`](crate::KvWrite::set); [`Error::Unsupported`] if a write has failed.
     /// The value is abandoned then.
-    pub fn commit(mut self) -> Result<(), Error> {
+    pub fn commit(self) -> Result<(), Error> {
+        self.finish().map(|_| ())
+    }
+
+    /// As [`commit`](Self::commit). Tells whether the key had no value.
+    pub(super) fn finish(mut self) -> Result<bool, Error> {
         self.check()?;
         let store = self.store;
         let mut log = store.writer()?;
-        let old = store.settable(&self.key)?;
-        let key = IndexKey::path(&self.key);
+        let (key, old) = match &self.target {
+            Target::Path(key) => (IndexKey::path(key), store.settable(key)?),
+            Target::Lump(key) => {
+                (key.clone(), store.look(|index, pins| index.entry(key.as_bytes(), pins))?)
+            }
+        };
+        let is_new = old.is_none();
         let Some(Object { id, size }) = self.object else {
-            return store.put(&mut log, &key, &self.rest, old, None);
+            return store.put(&mut log, &key, &self.rest, old, None).map(|()| is_new);
         };
         let chunk = store.layout.chunk_len();
         let extents = object::extents_of(id, &self.rest, size, chunk);
@@ -185,7 +207,7 @@ impl<D: BlockDevice> Writer<'_, D> {
             operations.chain(extents.iter().map(NewExtent::pending)).collect();
         store.commit(&mut log, &mut operations, Purpose::Grow)?;
         self.object = None;
-        Ok(())
+        Ok(is_new)
     }
 
     const fn check(&self) -> Result<(), Error> {
@@ -224,7 +246,7 @@ impl<D: BlockDevice> Drop for Writer<'_, D> {
 
 impl<D: BlockDevice> fmt::Debug for Writer<'_, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Writer").field(&self.key).finish_non_exhaustive()
+        f.debug_tuple("Writer").field(&self.target).finish_non_exhaustive()
     }
 }
 

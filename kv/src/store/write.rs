@@ -22,7 +22,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 /// Bytes of the longest value that is written at once, with one flush: a commit is assembled in memory.
-const AT_ONCE_MAX: usize = 4 << 20;
+pub(super) const AT_ONCE_MAX: usize = 4 << 20;
 
 impl<D: BlockDevice> Store<D> {
     /// The right to write: nobody else writes while it is held.

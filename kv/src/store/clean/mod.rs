@@ -136,7 +136,7 @@ impl<D: BlockDevice> Store<D> {
     /// Bytes that are freed by moving `len` bytes out of the victims.
     fn gain(&self, log: &mut Log, victims: &Victims, len: u64) -> u64 {
         let begun = u64::from(log.cleaning_mut(victims.kind).is_some());
-        let segments = u64::from(victims.freed).saturating_add(begun);
+        let segments = u64::from(victims.freed).max(begun);
         segments.saturating_mul(self.layout.segment_len()).saturating_sub(self.layout.whole(len))
     }
 }

@@ -21,6 +21,10 @@ use alloc::vec::Vec;
 /// The smallest batch.
 const BYTES_MIN: u64 = 512;
 
+/// A batch frees one of so many bytes that it writes, or it is not worth its moves: long records can't
+/// fill segments, however often they are moved.
+const PAYS: u64 = 16;
+
 /// A record that is still needed.
 struct Survivor {
     key: IndexKey,
@@ -56,7 +60,11 @@ impl<D: BlockDevice> Store<D> {
         let mut victims = self.victims(log, Kind::Records, most);
         let mut batch = self.gather(log, &mut victims, room)?;
         batch.survivors.sort_by(|one, other| one.key.cmp(&other.key));
-        let gain = self.gain(log, &victims, batch.len);
+        let lens: Vec<_> =
+            batch.survivors.iter().map(|survivor| survivor.bytes.len() as u64).collect();
+        let taken = log.survivors_len(&lens);
+        let gain = Some(self.gain(log, &victims, taken)).filter(|gain| *gain > taken / PAYS);
+        let gain = gain.unwrap_or(0);
         let moved = if batch.survivors.is_empty() || gain == 0 {
             Ok(0)
         } else {

@@ -26,9 +26,7 @@ pub(crate) fn value(
     value: Option<&OsStr>,
     info: &dyn Fn() -> Result<Info, Failure>,
 ) -> Result<Vec<u8>, Failure> {
-    // The store tells the limit under the longest key. The bytes that a shorter one saves can go to
-    // the value; how many exactly, `set` knows.
-    let limit = || Ok(info()?.value_len_max.saturating_add(Key::LEN_MAX as u64));
+    let limit = || Ok(info()?.value_len_max);
     match (file, value) {
         (Some(path), _) => {
             let name = path.display();

@@ -10,7 +10,7 @@ use crate::open::Opened;
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::size::Bytes;
-use nerite::{Batch, Error, Key, Kind, KvRead, LumpId};
+use nerite::{Batch, Error, Key, Kind, KvRead, KvWrite, LumpId};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
@@ -87,7 +87,7 @@ pub(crate) fn load(at: &Opened<'_>, dump: &mut Source, out: &mut Out) -> Result<
 fn check(at: &Opened<'_>, dump: &mut Source) -> Result<u64, Failure> {
     let info = at.store.info();
     let room = u64::from(info.segment_count).saturating_mul(info.segment_size);
-    let longest = info.value_len_max.saturating_add(Key::LEN_MAX as u64);
+    let longest = info.value_len_max;
     let (mut rows, mut len) = (0, 0u64);
     let mut above: Option<Key> = None;
     let mut progress = Progress::new();
@@ -147,7 +147,7 @@ fn each(
     let Source { file, name } = dump;
     file.rewind().map_err(Failure::input(&*name))?;
     // An escaped byte takes six. So memory is bounded, whatever the file is.
-    let longest = at.store.info().value_len_max.saturating_add(2 * Key::LEN_MAX as u64);
+    let longest = at.store.info().value_len_max.saturating_add(Key::LEN_MAX as u64);
     let line_len_max = longest.saturating_mul(6).saturating_add(1024);
     let mut reader = Reader::default();
     let mut line = Vec::new();
@@ -194,6 +194,8 @@ impl Loading<'_> {
         let mut batch = Batch::new();
         for row in rows {
             match &row.name {
+                // It may be longer than a batch can be.
+                Name::Key(key) if rows.len() == 1 => return self.alone(key, &row.value),
                 Name::Key(key) => batch.set(key, &row.value),
                 // A batch can't have them, so each comes alone.
                 Name::Lump(id) => return self.lump(*id, &row.value),
@@ -205,13 +207,20 @@ impl Loading<'_> {
                 self.commits += 1;
                 Ok(())
             }
-            Err(Error::TooLarge { .. } | Error::NoSpace { .. }) if rows.len() > 1 => {
+            Err(Error::TooLarge { .. } | Error::NoSpace { .. }) => {
                 let (first, second) = rows.split_at(rows.len() / 2);
                 self.commit(first)?;
                 self.commit(second)
             }
             Err(error) => Err(self.stopped(error)),
         }
+    }
+
+    fn alone(&mut self, key: &Key, value: &[u8]) -> Result<(), Failure> {
+        self.at.store.set(key, value).map_err(|error| self.stopped(error))?;
+        self.done += 1;
+        self.commits += 1;
+        Ok(())
     }
 
     fn lump(&mut self, id: LumpId, value: &[u8]) -> Result<(), Failure> {
