@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod format_objects;
+
 use nerite::{CreateOptions, Key, KvWrite, MemoryDevice, OpenOptions, Store, Timestamp, Uuid};
 
 /// A store of 64 KiB on 512-byte blocks, with the name of the example.

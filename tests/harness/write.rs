@@ -100,7 +100,7 @@ impl Write {
 }
 
 /// A key as a path without spaces: each byte outside `[A-Za-z0-9_/]` is `%` and two digits.
-struct Path<'a>(&'a Key);
+pub(crate) struct Path<'a>(pub(crate) &'a Key);
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,7 +116,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-fn parse_path(text: &str) -> Option<Key> {
+pub(crate) fn parse_path(text: &str) -> Option<Key> {
     let mut parts = text.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();
     for part in parts {
@@ -135,7 +135,7 @@ impl fmt::Display for Value {
     }
 }
 
-fn parse_value(text: &str) -> Option<Value> {
+pub(crate) fn parse_value(text: &str) -> Option<Value> {
     let at_tail = text.contains('t');
     let (len, mark) = text.split_once(if at_tail { 't' } else { 'h' })?;
     Some(Value { len: len.parse().ok()?, mark: mark.parse().ok()?, at_tail })

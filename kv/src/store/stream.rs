@@ -23,7 +23,7 @@ use core::fmt;
 /// Bytes that a writer commits at once, about.
 const PART_LEN: u64 = 1 << 20;
 /// The same on small devices: segments.
-const PART_SEGMENTS: u64 = 4;
+const PART_SEGMENTS: u64 = 1;
 
 /// Objects that are removed at once.
 const REMOVALS_MAX: usize = 64;

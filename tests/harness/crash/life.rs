@@ -7,9 +7,10 @@ use super::script::Step;
 use super::shape::{Oddity, Shape};
 use crate::contents::{Contents, contents};
 use crate::disk::{Event, Monitor, SimDisk, Strike};
-use crate::write::Write;
+use crate::write::{Value, Write};
 use crate::{Fate, Model, Random, TestClock};
 use nerite::{CreateOptions, Error, Key, KvWrite, Store};
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// What a disk may hold, and where it must not be written.
@@ -120,7 +121,8 @@ struct Living {
     disk: Arc<SimDisk>,
     clock: TestClock,
     model: Model,
-    store: Option<Store<Arc<SimDisk>>>,
+    /// A writer has it too.
+    store: Option<Arc<Store<Arc<SimDisk>>>>,
     opens: u64,
     idle: u64,
     epoch: Option<u64>,
@@ -160,7 +162,7 @@ pub(super) fn live(origin: Origin, disk: &Disk, steps: &[Step]) -> Result<Vec<La
     if living.disk.take_trace().iter().any(writes) {
         return Err(Failure::new("opening wrote to the disk"));
     }
-    steps.iter().map(|step| living.step(step)).collect()
+    living.steps(steps)
 }
 
 fn writes(event: &Event) -> bool {
@@ -194,32 +196,106 @@ enum Answer {
 }
 
 impl Living {
+    fn steps(&mut self, mut steps: &[Step]) -> Result<Vec<Lapse>, Failure> {
+        let mut lapses = Vec::new();
+        while let Some((step, behind)) = steps.split_first() {
+            steps = behind;
+            if let Step::Begin(key, value) = step {
+                let taken = self.stream((key, value), behind, &mut lapses)?;
+                steps = &behind[taken..];
+            } else {
+                lapses.push(self.step(step)?);
+            }
+        }
+        Ok(lapses)
+    }
+
+    /// Lets a writer begin, and takes the steps behind that as long as it is there. Tells how many.
+    fn stream(
+        &mut self,
+        (key, value): (&Key, &Value),
+        behind: &[Step],
+        lapses: &mut Vec<Lapse>,
+    ) -> Result<usize, Failure> {
+        let store = self.store.clone();
+        let mut writer = store.as_ref().map(|store| store.write_to(key));
+        lapses.push(self.lapse(|living, during| {
+            let begin = format!("begin {key} {value}");
+            let answer = living.call((&begin, false), |_| match &mut writer {
+                Some(writer) => (writer.write(&value.bytes()), None),
+                None => (Ok(()), None),
+            })?;
+            if !matches!(answer, Answer::Acknowledged(_)) {
+                writer = None;
+            }
+            living.noted(answer, during)
+        })?);
+        for (taken, step) in behind.iter().enumerate() {
+            match step {
+                Step::Write(_) | Step::Fault(_) => lapses.push(self.step(step)?),
+                Step::End { commit } => {
+                    let writer = writer.take().filter(|_| *commit);
+                    lapses.push(self.lapse(|living, during| match writer {
+                        Some(writer) => {
+                            let set = Write::Set(key.clone(), *value);
+                            let answer = living.call((&"commit", false), |_| {
+                                (writer.commit(), Some(&set))
+                            })?;
+                            living.noted(answer, during)
+                        }
+                        None => Ok(Vec::new()),
+                    })?);
+                    return Ok(taken + 1);
+                }
+                Step::Begin(..) | Step::Open | Step::Close => return Ok(taken),
+            }
+        }
+        Ok(behind.len())
+    }
+
     fn step(&mut self, step: &Step) -> Result<Lapse, Failure> {
+        self.lapse(|living, during| match step {
+            Step::Write(write) => {
+                let removes = matches!(write, Write::Remove(_));
+                let answer =
+                    living.call((write, removes), |store| (write.run(store), Some(write)))?;
+                living.noted(answer, during)
+            }
+            Step::Open => {
+                living.store = None;
+                living.open_again()?;
+                Ok(living.disk.take_trace())
+            }
+            Step::Close => living.close(),
+            Step::Fault(fault) => {
+                living.disk.inject(*fault);
+                Ok(Vec::new())
+            }
+            // There is no writer.
+            Step::Begin(..) | Step::End { .. } => Ok(Vec::new()),
+        })
+    }
+
+    /// What is known before, and after what `act` does.
+    fn lapse(
+        &mut self,
+        act: impl FnOnce(&mut Self, &mut Expected) -> Result<Vec<Event>, Failure>,
+    ) -> Result<Lapse, Failure> {
         let mut during = self.known();
         if self.origin.shape.clock_moves {
             self.clock.advance(1_000_003);
         }
-        let events = match step {
-            Step::Write(write) => {
-                let answer = self.write(write)?;
-                let events = self.disk.take_trace();
-                self.note(answer, &events, &mut during.expected)?;
-                events
-            }
-            Step::Open => {
-                self.store = None;
-                self.open_again()?;
-                self.disk.take_trace()
-            }
-            Step::Close => self.close()?,
-            Step::Fault(fault) => {
-                self.disk.inject(*fault);
-                Vec::new()
-            }
-        };
+        let events = act(self, &mut during.expected)?;
         let after = self.known();
         during.monitor.release_as(&after.monitor);
         Ok(Lapse { events, during, after })
+    }
+
+    /// Takes note of what a call has led to, and tells what it did to the disk.
+    fn noted(&mut self, answer: Answer, during: &mut Expected) -> Result<Vec<Event>, Failure> {
+        let events = self.disk.take_trace();
+        self.note(answer, &events, during)?;
+        Ok(events)
     }
 
     fn known(&self) -> Known {
@@ -232,14 +308,18 @@ impl Living {
         if self.mounted { 0 } else { self.idle + 1 }
     }
 
-    /// Calls the store, and the model if the store did not refuse.
-    fn write(&mut self, write: &Write) -> Result<Answer, Failure> {
+    /// Calls the store, and the model, for what the call tells that it does, if the store did not refuse.
+    fn call<'a>(
+        &mut self,
+        (write, removes): (&dyn Display, bool),
+        call: impl FnOnce(&Store<Arc<SimDisk>>) -> (Result<(), Error>, Option<&'a Write>),
+    ) -> Result<Answer, Failure> {
         let Some(store) = &self.store else { return Ok(Answer::Refused) };
         let next_frame = store.stat().next_frame;
-        let answer = write.run(store);
+        let (answer, does) = call(store);
         let struck = self.disk.take_struck();
         if let Err(error) = &answer
-            && !self.has_cause(write, error, &struck)
+            && !self.has_cause(removes, error, &struck)
         {
             return Err(Failure::new(format!("{write}: {error}, without a cause")));
         }
@@ -252,7 +332,7 @@ impl Living {
             Err(Error::TooLarge { .. } | Error::Poisoned) => return Ok(Answer::Refused),
             _ => {}
         }
-        let expected = write.run(&self.model);
+        let expected = does.map_or(Ok(()), |does| does.run(&self.model));
         let state = || State::new(self.model.contents());
         match (answer, expected) {
             (Ok(()), Ok(())) if self.failed => {
@@ -270,8 +350,7 @@ impl Living {
     }
 
     /// Whether the store may answer so: the disk has failed, or there is no room.
-    fn has_cause(&self, write: &Write, error: &Error, struck: &[Strike]) -> bool {
-        let removes = matches!(write, Write::Remove(_));
+    fn has_cause(&self, removes: bool, error: &Error, struck: &[Strike]) -> bool {
         match error {
             Error::Device(_) => !struck.is_empty(),
             Error::Poisoned => self.failed,
@@ -354,7 +433,8 @@ impl Living {
     }
 
     fn close(&mut self) -> Result<Vec<Event>, Failure> {
-        let closed = self.store.take().map_or(Ok(()), |store| store.close().map(|_| ()));
+        let store = self.store.take().and_then(Arc::into_inner);
+        let closed = store.map_or(Ok(()), |store| store.close().map(|_| ()));
         let mut events = self.disk.take_trace();
         let struck = self.disk.take_struck();
         let fails = self.failed || struck.iter().any(|strike| strike.is_of_writing());
@@ -400,7 +480,7 @@ impl Living {
         self.model.restore(state.contents.clone());
         self.disk.adopt(&self.expected.settle(state));
         (self.failed, self.mounted) = (false, false);
-        self.store = Some(store);
+        self.store = Some(Arc::new(store));
         Ok(())
     }
 

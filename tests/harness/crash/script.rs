@@ -10,7 +10,8 @@
 
 use super::shape::Shape;
 use crate::disk::{Fate, Fault};
-use crate::write::Write;
+use crate::write::{Path, Value, Write, parse_path, parse_value};
+use nerite::Key;
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,6 +20,14 @@ use std::str::FromStr;
 pub enum Step {
     /// A call.
     Write(Write),
+    /// A writer begins, and is given all of this value: what it has not made durable, it holds.
+    Begin(Key, Value),
+    /// The writer commits, or is dropped. (It is dropped too when another one begins, or the process
+    /// ends.)
+    End {
+        /// Whether it commits.
+        commit: bool,
+    },
     /// The process ends and another one opens the store: what is cached stays cached.
     Open,
     /// The same after `close`.
@@ -62,6 +71,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Write(write) => write!(f, "{write}"),
+            Self::Begin(key, value) => write!(f, "begin {} {value}", Path(key)),
+            Self::End { commit } => f.write_str(if *commit { "commit" } else { "drop" }),
             Self::Open => f.write_str("open"),
             Self::Close => f.write_str("close"),
             Self::Fault(fault) => write!(f, "fail {fault}"),
@@ -117,10 +128,18 @@ fn parse_step(text: &str) -> Option<Step> {
     match text {
         "open" => Some(Step::Open),
         "close" => Some(Step::Close),
-        _ => match text.strip_prefix("fail ") {
-            Some(fault) => fault.parse().ok().map(Step::Fault),
-            None => text.parse().ok().map(Step::Write),
-        },
+        "commit" => Some(Step::End { commit: true }),
+        "drop" => Some(Step::End { commit: false }),
+        _ => {
+            if let Some(fault) = text.strip_prefix("fail ") {
+                return fault.parse().ok().map(Step::Fault);
+            }
+            let Some(begin) = text.strip_prefix("begin ") else {
+                return text.parse().ok().map(Step::Write);
+            };
+            let (key, value) = begin.split_once(' ')?;
+            Some(Step::Begin(parse_path(key)?, parse_value(value)?))
+        }
     }
 }
 
@@ -176,6 +195,7 @@ mod tests {
 
     const LINE: &str = "disk 64K block 512 clock still deltas large dirty seed 7: set /a 600t1; part /a 3 9h2; \
                         alloc /b 7 5; fail read 1; fail write 3 0 always; fail flush cached 1; open; \
+                        begin /w 5000t3; rm /w; commit; begin /w 7h4; drop; \
                         mv /a /b cut 1 n,o,h37,t5,z,f,g99: close; rm / cut 0 rot 4096 f: alloc /a 7";
 
     #[test]

@@ -133,6 +133,8 @@ impl Workload {
             self.open(steps);
         } else if roll < opens {
             self.open(steps);
+        } else if self.random.one_in(15) {
+            self.stream((removes, renames, parts), steps);
         } else {
             let write = self.write(removes, renames, parts);
             // The first commit of a mount is not like others, and a group not like one frame.
@@ -141,6 +143,26 @@ impl Workload {
             }
             self.call(write, steps);
         }
+    }
+
+    /// A writer, and calls while it is there.
+    fn stream(
+        &mut self,
+        (removes, renames, parts): (usize, usize, usize),
+        steps: &mut Vec<Step>,
+    ) {
+        let (key, len) = (self.key(), SEGMENT - self.random.below(200) + self.random.below(SEGMENT));
+        let value = Value { len, ..self.value() };
+        steps.push(Step::Begin(key.clone(), value));
+        for _ in 0..self.random.below(3) {
+            let write = self.write(removes, renames, parts);
+            self.call(write, steps);
+        }
+        let commit = !self.random.one_in(3);
+        if commit {
+            let _ = Write::Set(key, value).run(&self.model);
+        }
+        steps.push(Step::End { commit });
     }
 
     /// Opens the store again. Recovery must bear a read that fails, sealing anything.
@@ -293,7 +315,7 @@ mod tests {
 
     #[test]
     fn all_shapes_and_all_kinds_of_steps_are_drawn() {
-        let (mut shapes, mut kinds) = (Vec::new(), [0; 9]);
+        let (mut shapes, mut kinds) = (Vec::new(), [0; 11]);
         for seed in 0..200 {
             let mut workload = Workload::new(seed);
             shapes.push((workload.shape.kib, workload.shape.block));
@@ -308,6 +330,8 @@ mod tests {
                     Step::Write(Write::Remove(_)) => 6,
                     Step::Write(Write::Rename(..)) => 7,
                     Step::Write(Write::Batch(_)) => 8,
+                    Step::Begin(..) => 9,
+                    Step::End { .. } => 10,
                 }] += 1;
             }
         }
