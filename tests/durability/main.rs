@@ -15,6 +15,7 @@ mod groups;
 mod growing;
 mod index_costs;
 mod large;
+mod large_costs;
 mod looks;
 mod mounts;
 mod objects;

@@ -82,21 +82,6 @@ fn values_of_all_sizes_come_back_in_every_way() {
 }
 
 #[test]
-fn a_large_set_is_written_once_with_one_flush() {
-    let disk = CountingDevice::new(disk(64 << 20, 4096));
-    let store = open(&disk, 2);
-    for (len, most) in [(64 << 10, 18), (65 << 10, 19), (4 << 20, 1044)] {
-        store.set(&key("warm"), b"x").unwrap();
-        disk.take();
-        store.set(&key(&format!("v{len}")), &bytes(1, len)).unwrap();
-        let counts = disk.take();
-        let blocks = counts.blocks_written / SECTORS;
-        assert!(blocks <= most, "{len}: {blocks} blocks");
-        assert_eq!(counts.flushes, 1, "{len}");
-    }
-}
-
-#[test]
 fn a_part_of_a_large_value_is_read_and_written_alone_and_its_rename_moves_nothing() {
     let disk = CountingDevice::new(disk(64 << 20, 4096));
     let store = open(&disk, 2);

@@ -238,9 +238,8 @@ impl Living {
                     lapses.push(self.lapse(|living, during| match writer {
                         Some(writer) => {
                             let set = Write::Set(key.clone(), *value);
-                            let answer = living.call((&"commit", false), |_| {
-                                (writer.commit(), Some(&set))
-                            })?;
+                            let answer = living
+                                .call((&"commit", false), |_| (writer.commit(), Some(&set)))?;
                             living.noted(answer, during)
                         }
                         None => Ok(Vec::new()),

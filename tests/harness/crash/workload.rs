@@ -146,12 +146,9 @@ impl Workload {
     }
 
     /// A writer, and calls while it is there.
-    fn stream(
-        &mut self,
-        (removes, renames, parts): (usize, usize, usize),
-        steps: &mut Vec<Step>,
-    ) {
-        let (key, len) = (self.key(), SEGMENT - self.random.below(200) + self.random.below(SEGMENT));
+    fn stream(&mut self, (removes, renames, parts): (usize, usize, usize), steps: &mut Vec<Step>) {
+        let (key, len) =
+            (self.key(), SEGMENT - self.random.below(200) + self.random.below(SEGMENT));
         let value = Value { len, ..self.value() };
         steps.push(Step::Begin(key.clone(), value));
         for _ in 0..self.random.below(3) {
