@@ -143,3 +143,13 @@ fn a_frame_without_its_extents_is_not_taken_when_the_chain_has_gone_on_elsewhere
          set /d/e/f 3545t3 cut 1 o,o,o,o,o,o,o,o,n: set /a 1976t262; close cut 0",
     );
 }
+
+/// A torn frame had a whole header, and the mount that wrote elsewhere put zeros over that, where the
+/// next frame of the chain went: as if it had written over what it had just acknowledged.
+#[test]
+fn what_is_left_of_a_frame_is_written_over_by_frames_and_nothing_else() {
+    survives(
+        "disk 128K block 512 clock moves deltas small discards worn seed 7000: \
+         part /b 735 477h1 cut 5 n: rm /d/e/f; mv /d/z /d/x cut 0",
+    );
+}
