@@ -279,6 +279,10 @@ fn what_a_writer_leaves_is_removed_when_it_is_dropped_or_the_power_fails() {
     assert_sound(&store);
     let mut writer = store.write_to(&key("a"));
     writer.write(&bytes(1, 200_000)).unwrap();
+    let cleaned = reopened(&disk, 4);
+    cleaned.clean().unwrap();
+    assert!(cleaned.stat().live_bytes < before + 1000, "{:?}", cleaned.stat());
+    assert_sound(&cleaned);
     let left = reopened(&disk, 3);
     assert_sound(&left);
     assert!(left.stat().live_bytes > 100_000);

@@ -57,6 +57,7 @@ impl<D: BlockDevice> Store<D> {
             let mut log = self.writer()?;
             log.complete_slots(&self.disk)?;
             log.exhausted = false;
+            self.remove_abandoned(&mut log)?;
             log.segments.free()
         };
         let mut end = self.merge_all()?;
