@@ -8,7 +8,7 @@ const BLOCK: usize = 4096;
 const MIB: u64 = 1 << 20;
 const LEN: u64 = 100 * MIB;
 /// What follows the bytes of a large value from a MiB on repeats them.
-const PERIOD: usize = MIB as usize;
+const PERIOD: usize = 1 << 20;
 
 type Counted = CountingDevice<MemoryDevice>;
 
