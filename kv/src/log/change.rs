@@ -17,7 +17,7 @@ pub(crate) struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    pub(super) const fn record_len(&self) -> u64 {
+    pub(crate) const fn record_len(&self) -> u64 {
         self.operation.record_len(self.modified)
     }
 
