@@ -32,17 +32,16 @@ fn created(block: u32, bytes: u64) -> Device {
 
 fn write(store: &Store<&Device>, numbers: &[usize], mark: u8) {
     let name = |number: usize| key(&format!("{:03}/{number:020}", number / 1000));
-    match numbers {
-        [number] => store.set(&name(*number), &[mark; VALUE]),
-        _ => {
-            let mut batch = Batch::new();
-            for number in numbers {
-                batch.set(&name(*number), &[mark; VALUE]);
-            }
-            store.write(&batch)
+    let written = if let [number] = numbers {
+        store.set(&name(*number), &[mark; VALUE])
+    } else {
+        let mut batch = Batch::new();
+        for number in numbers {
+            batch.set(&name(*number), &[mark; VALUE]);
         }
-    }
-    .unwrap();
+        store.write(&batch)
+    };
+    written.unwrap();
 }
 
 fn shuffled() -> Vec<usize> {
