@@ -38,6 +38,10 @@ const SPARE_MAX: u32 = 5;
 const SPARE_OF_MANY: u32 = 24;
 const MANY: u32 = 200;
 
+/// What changes leave beyond the next batch of cleaning where there are many: the larger batches are,
+/// the more of what they write is gained.
+const ROOM_OF_MANY: u32 = 4;
+
 /// The same where a segment holds one node: half of it may be lost to packing.
 const SPARE_SMALL: u32 = 6;
 
@@ -63,7 +67,7 @@ pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u3
     let moves =
         kept_by_steps(&superblock.layout).saturating_add(step_segments(superblock, root_growth));
     // Survivors, and their moves.
-    let changes = moves.saturating_add(2);
+    let changes = moves.saturating_add(2).saturating_add(room_of_many(&superblock.layout));
     if planted(Bug::ReserveIgnored) && purpose != Purpose::Move {
         return NAMED;
     }
@@ -114,7 +118,8 @@ pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u
     let used = in_records.div_ceil(for_records.max(1)).saturating_add(in_index);
     // Some are open, and not full yet.
     let open = if holds_many_nodes(layout) { 2 } else { u32::from(layout.segment_blocks > 1) };
-    let kept = kept(superblock, Purpose::Grow, 0).saturating_add(open);
+    let kept = kept(superblock, Purpose::Grow, 0).saturating_sub(room_of_many(layout));
+    let kept = kept.saturating_add(open);
     let all = layout.segment_count.saturating_sub(kept);
     let part = match holds_many_nodes(layout) {
         true if many => SPARE_OF_MANY,
@@ -123,6 +128,10 @@ pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u
     };
     let all = all.saturating_sub(all / part);
     u64::from(all).saturating_sub(used).saturating_mul(for_records)
+}
+
+const fn room_of_many(layout: &Layout) -> u32 {
+    if layout.segment_count >= MANY { ROOM_OF_MANY } else { 0 }
 }
 
 /// Segments that the smallest step can take: what a leaf and what comes into it need, all nodes above

@@ -135,7 +135,9 @@ impl<D: BlockDevice> Store<D> {
         }
         let keep = kept_by_steps(&self.layout);
         let merges = self.hides() || self.has_long_tail();
-        if (merges && pass.merges(log) && self.merge_some(log, keep)?)
+        // What is moved must find room first, or a round takes it all before it frees any.
+        let kept = log.kept(Purpose::Move, 0);
+        if (merges && pass.merges(log) && self.merge_some(log, kept)?)
             || self.clean_in_pass(log, pass)?
             || (pass.merges(log) && self.merge_some(log, keep)?)
         {
