@@ -97,9 +97,10 @@ impl<D: BlockDevice> Store<D> {
         purpose: Purpose,
     ) -> Result<(u32, u32), Error> {
         let mut pass = Pass { free: log.segments.free(), batches: 0, end: u64::MAX };
+        let mut leave_for = purpose;
         loop {
             let growth = self.index.lock().growth();
-            let keep = log.kept(purpose, growth);
+            let keep = log.kept(leave_for, growth);
             if purpose == Purpose::Grow
                 && let Err(full) = log.fits(operations, growth)
             {
@@ -111,6 +112,10 @@ impl<D: BlockDevice> Store<D> {
             }
             match log.admit(operations, keep) {
                 Err(Error::NoSpace { .. }) if self.make_room(log, &mut pass)? => {}
+                // There is nothing to clean, so nothing need be left for that.
+                Err(Error::NoSpace { .. }) if leave_for == Purpose::Change => {
+                    leave_for = Purpose::Move;
+                }
                 told => return told.map(|opened| (opened, keep)),
             }
         }
