@@ -45,6 +45,8 @@ pub enum Bug {
     RemainsUnflushed,
     /// A segment is freed though the older slot's state names what is in it.
     ReleaseAtFlip,
+    /// What is moved does not count as gone from where it was.
+    CountDrifts,
     /// The cleaner brings back what was removed.
     MoveResurrects,
     /// The cleaner gives what it moves another time.
@@ -77,7 +79,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 23] = [
+        pub const ALL: [(&str, Self); 24] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -96,6 +98,7 @@ mod switch {
             ("remains-kept", Self::RemainsKept),
             ("remains-unflushed", Self::RemainsUnflushed),
             ("release-at-flip", Self::ReleaseAtFlip),
+            ("count-drifts", Self::CountDrifts),
             ("move-resurrects", Self::MoveResurrects),
             ("move-changes-time", Self::MoveChangesTime),
             ("replaced-stale", Self::ReplacedStale),

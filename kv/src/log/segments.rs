@@ -18,6 +18,7 @@ use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
 use crate::format::table::{Table, Totals, Use};
+use crate::planted::{Bug, planted};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -402,7 +403,8 @@ impl Segments {
             }
             What::Remove { .. } | What::RemoveRange { .. } => {}
         }
-        if let Some(replaced) = change.replaced {
+        let drifts = matches!(change.what, What::Move { .. }) && planted(Bug::CountDrifts);
+        if let Some(replaced) = change.replaced.filter(|_| !drifts) {
             self.replace(replaced, By::Frame(frame));
         }
     }

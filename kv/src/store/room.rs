@@ -79,7 +79,9 @@ impl<D: BlockDevice> Store<D> {
         let end = self.writer()?.point().number;
         loop {
             let mut log = self.writer()?;
-            if log.superblock().tail_start.number >= end || !self.merge_some(&mut log, kept_by_steps(&self.layout))? {
+            if log.superblock().tail_start.number >= end
+                || !self.merge_some(&mut log, kept_by_steps(&self.layout))?
+            {
                 return Ok(end);
             }
         }

@@ -12,6 +12,10 @@ use crate::{Fate, Model, Random, TestClock};
 use nerite::{CreateOptions, Error, Key, KvWrite, Store};
 use std::sync::Arc;
 
+/// Operations of the device in one step, at most: most take a few, a whole round on a full device takes
+/// some hundred.
+const EVENTS_A_STEP: usize = 400;
+
 /// What a disk may hold, and where it must not be written.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -214,6 +218,10 @@ impl Living {
                 Vec::new()
             }
         };
+        if events.len() > EVENTS_A_STEP {
+            let count = events.len();
+            return Err(Failure::new(format!("{count} device operations: it goes on and on")));
+        }
         let after = self.known();
         during.monitor.release_as(&after.monitor);
         Ok(Lapse { events, during, after })
