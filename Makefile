@@ -106,7 +106,7 @@ test-features: ## Run the tests of kv/ and tests/ with the feature `std` and wit
 # Counts of device operations, which do not depend on the machine; the tests hold them below their gates.
 .PHONY: bench-io
 bench-io: ## Count what calls cost the device, and fail above the gates
-	@$(CARGO) test --quiet -p nerite-tests --test durability _costs -- --nocapture --test-threads 1
+	@$(CARGO) test --quiet -p nerite-tests --test durability -- _costs churn --nocapture --test-threads 1
 
 .PHONY: fmt-check
 fmt-check: ## Check the formatting

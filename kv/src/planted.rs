@@ -47,6 +47,8 @@ pub enum Bug {
     WholeRemainsKept,
     /// A segment is freed though the older slot's state names what is in it.
     ReleaseAtFlip,
+    /// What is moved does not count as gone from where it was.
+    CountDrifts,
     /// The cleaner brings back what was removed.
     MoveResurrects,
     /// The cleaner gives what it moves another time.
@@ -89,7 +91,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 29] = [
+        pub const ALL: [(&str, Self); 30] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -109,6 +111,7 @@ mod switch {
             ("remains-unflushed", Self::RemainsUnflushed),
             ("whole-remains-kept", Self::WholeRemainsKept),
             ("release-at-flip", Self::ReleaseAtFlip),
+            ("count-drifts", Self::CountDrifts),
             ("move-resurrects", Self::MoveResurrects),
             ("move-changes-time", Self::MoveChangesTime),
             ("replaced-stale", Self::ReplacedStale),

@@ -5,6 +5,7 @@
 mod astray;
 mod chain;
 mod checkpoints;
+mod churn;
 mod costs;
 mod crafted;
 mod creating;

@@ -79,9 +79,21 @@ impl Log {
         self.flip(disk, superblock)
     }
 
-    /// Whether segments could be released if both slots held the state in force.
-    pub(crate) fn waits_to_release(&self) -> bool {
-        self.segments.spent(&self.horizon_ahead()).next().is_some()
+    /// Segments that could be released if both slots held the state in force.
+    pub(crate) fn waiting(&self) -> usize {
+        self.segments.spent(&self.horizon_ahead()).count()
+    }
+
+    /// Whether segments could be released if both slots held the state in force, and the next commit
+    /// alone will release none.
+    pub(crate) fn waits_to_flip(&self) -> bool {
+        let next = Horizon { frame: self.durable, ..self.horizon() };
+        self.waiting() > 0 && self.segments.spent(&next).next().is_none()
+    }
+
+    /// Bytes of the tail's segments, live ones and others.
+    pub(crate) fn tail_shares(&self) -> (u64, u64) {
+        self.segments.tail_shares(&self.horizon_ahead())
     }
 
     /// Whether more segments could be cleaned if both slots held the state in force.

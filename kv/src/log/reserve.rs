@@ -31,6 +31,17 @@ const KEY_LEN: usize = 64;
 /// cleaning frees.
 const SPARE: u32 = 16;
 
+/// No more than so many, of those that a commit leaves.
+const SPARE_MAX: u32 = 5;
+
+/// The same where there are so many segments that what is left in some of them can be moved together.
+const SPARE_OF_MANY: u32 = 24;
+const MANY: u32 = 200;
+
+/// What changes leave beyond the next batch of cleaning where there are many: the larger batches are,
+/// the more of what they write is gained.
+const ROOM_OF_MANY: u32 = 4;
+
 /// The same where a segment holds one node: half of it may be lost to packing.
 const SPARE_SMALL: u32 = 6;
 
@@ -56,7 +67,7 @@ pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u3
     let moves =
         kept_by_steps(&superblock.layout).saturating_add(step_segments(superblock, root_growth));
     // Survivors, and their moves.
-    let changes = moves.saturating_add(2);
+    let changes = moves.saturating_add(2).saturating_add(room_of_many(&superblock.layout));
     if planted(Bug::ReserveIgnored) && purpose != Purpose::Move {
         return NAMED;
     }
@@ -74,7 +85,7 @@ pub(crate) fn kept(superblock: &Superblock, purpose: Purpose, growth: u64) -> u3
                 _ if holds_many_nodes(layout) => 1,
                 _ => 2,
             };
-            let spare = root.max(layout.segment_count / SPARE);
+            let spare = root.max((layout.segment_count / SPARE).min(SPARE_MAX));
             changes
                 .saturating_add(spare)
                 .saturating_add(u32::try_from(segments).unwrap_or(u32::MAX))
@@ -89,25 +100,38 @@ pub(crate) fn free_bytes(superblock: &Superblock, segments: &Segments, growth: u
     let Totals { keys, extents, live, index, .. } = segments.totals();
     let segment = layout.segment_len();
     let record = live.checked_div(keys.saturating_add(extents)).unwrap_or(0);
+    let many = layout.segment_count >= MANY;
+    let unfilled = if many { record } else { record.saturating_mul(2).max(segment / 16) };
     // Large records have a segment each; of small ones, as many as fit must leave less than one unused.
     let for_records = if record > segment / 2 {
         record.min(segment)
     } else {
-        segment.saturating_sub(record.saturating_mul(2).clamp(segment / 16, segment / 2))
+        segment.saturating_sub(unfilled.min(segment / 2))
     };
     let in_records = segments.live_sum().saturating_sub(index);
     let table = table_len(layout).min(index);
-    let in_nodes = index.saturating_sub(table).saturating_add(leaves_len(growth));
-    // While a round lasts, most of the tree can be there twice.
+    let in_nodes = index.saturating_sub(table);
+    let grown = table.saturating_add(leaves_len(growth));
+    // While a round lasts, most of the tree can be there twice; what it grows by is new.
     let twice = if layout.segment_blocks <= 2 { 1 } else { 2 };
-    let in_index = in_nodes.saturating_mul(twice).saturating_add(table).div_ceil(segment.max(1));
+    let in_index = in_nodes.saturating_mul(twice).saturating_add(grown).div_ceil(segment.max(1));
     let used = in_records.div_ceil(for_records.max(1)).saturating_add(in_index);
     // Some are open, and not full yet.
     let open = if holds_many_nodes(layout) { 2 } else { u32::from(layout.segment_blocks > 1) };
-    let kept = kept(superblock, Purpose::Grow, 0).saturating_add(open);
+    let kept = kept(superblock, Purpose::Grow, 0).saturating_sub(room_of_many(layout));
+    let kept = kept.saturating_add(open);
     let all = layout.segment_count.saturating_sub(kept);
-    let all = all.saturating_sub(all / if holds_many_nodes(layout) { SPARE } else { SPARE_SMALL });
+    let part = match holds_many_nodes(layout) {
+        true if many => SPARE_OF_MANY,
+        true => SPARE,
+        false => SPARE_SMALL,
+    };
+    let all = all.saturating_sub(all / part);
     u64::from(all).saturating_sub(used).saturating_mul(for_records)
+}
+
+const fn room_of_many(layout: &Layout) -> u32 {
+    if layout.segment_count >= MANY { ROOM_OF_MANY } else { 0 }
 }
 
 /// Segments that the smallest step can take: what a leaf and what comes into it need, all nodes above

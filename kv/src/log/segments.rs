@@ -19,6 +19,7 @@ use crate::format::point::ChainPoint;
 use crate::format::pointer::Pointer;
 use crate::format::record::Replaced;
 use crate::format::table::{Table, Totals, Use};
+use crate::planted::{Bug, planted};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -350,6 +351,15 @@ impl Segments {
         victims.min_by_key(|(_, segment)| segment.live).map(|(number, _)| number)
     }
 
+    /// Bytes of the segments that replay passes, live ones and others.
+    pub(super) fn tail_shares(&self, horizon: &Horizon) -> (u64, u64) {
+        let in_tail = |segment: &&Segment| matches!(segment.state, State::Chain(first) if first >= horizon.tail);
+        self.table.iter().filter(in_tail).fold((0, 0), |(live, dead), segment| {
+            let rest = self.layout.segment_len().saturating_sub(segment.live);
+            (live.saturating_add(segment.live), dead.saturating_add(rest))
+        })
+    }
+
     /// Of what is still live in the segment, nothing can be moved now.
     pub(crate) fn give_up(&mut self, segment: u32) {
         if let Some(segment) = self.get_mut(segment) {
@@ -405,7 +415,8 @@ impl Segments {
             }
             What::Remove { .. } | What::RemoveRange { .. } => {}
         }
-        if let Some(replaced) = change.replaced {
+        let drifts = matches!(change.what, What::Move { .. }) && planted(Bug::CountDrifts);
+        if let Some(replaced) = change.replaced.filter(|_| !drifts) {
             self.replace(replaced, By::Frame(frame));
         }
     }

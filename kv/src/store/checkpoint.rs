@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //! - A delta is frozen between commits, and all of it is durable.
-//! - A call of one operation takes one step at most. Work is saved up until it makes a whole step,
+//! - A call of one operation takes one step at most, or does one unit of other upkeep, if there is room. Work is saved up until it makes a whole step,
 //!   so that most calls take none.
 //! - If there is no room for a step, none is taken: the delta grows while the rest of the log is
 //!   filled, which bounds it.
@@ -38,13 +38,16 @@ const NODES_A_STEP_MIN: usize = 16;
 impl<D: BlockDevice> Store<D> {
     /// Takes the steps that so many changes pay for, with what earlier ones have paid and was too
     /// little for a step. Leaves `keep` segments, the named ones included.
-    pub(super) fn maintain(&self, log: &mut Log, changes: usize, keep: u32) -> Result<(), Error> {
-        self.merge_paid(log, changes, keep)?;
-        self.clean_ahead(log, keep)
-    }
-
-    fn merge_paid(&self, log: &mut Log, changes: usize, keep: u32) -> Result<(), Error> {
+    ///
+    /// Tells how many steps it has taken.
+    pub(super) fn merge_paid(
+        &self,
+        log: &mut Log,
+        changes: usize,
+        keep: u32,
+    ) -> Result<u64, Error> {
         let step_leaves = self.limits.step_nodes as u64;
+        let mut steps = 0;
         self.pay(changes);
         loop {
             let frozen = {
@@ -54,16 +57,17 @@ impl<D: BlockDevice> Store<D> {
                 }
                 index.frozen().filter(|_| index.credit >= step_leaves).cloned()
             };
-            let Some(frozen) = frozen else { return Ok(()) };
+            let Some(frozen) = frozen else { return Ok(steps) };
             let sizes = (self.step_bytes(), self.step_bytes_min());
             match self.step_that_fits(log, &frozen, sizes, keep) {
                 Ok(leaves) => {
                     let mut index = self.index.lock();
                     index.credit = index.credit.saturating_sub((leaves as u64).max(step_leaves));
+                    steps += 1;
                 }
                 Err(Error::NoSpace { .. }) => {
                     self.index.lock().credit = 0;
-                    return Ok(());
+                    return Ok(steps);
                 }
                 Err(error) => return Err(error),
             }
@@ -131,18 +135,25 @@ impl<D: BlockDevice> Store<D> {
         Ok(())
     }
 
-    /// Writes the nodes on the way to these keys anew, so that they lie elsewhere.
+    /// Writes the nodes on the way to these keys anew, so that they lie elsewhere, if that takes no more
+    /// than `most` bytes. Tells how many it has taken.
     pub(super) fn move_nodes(
         &self,
         log: &mut Log,
         keys: &[Vec<u8>],
-        keep: u32,
-    ) -> Result<(), Error> {
+        (most, keep): (u64, u32),
+    ) -> Result<Option<u64>, Error> {
         let work = Work { delta: &Delta::default(), start: &[], moved: keys };
         let merged = self.merge(log, work, usize::MAX, keep)?;
+        // The table goes with every step.
+        let len = merged.new.len().saturating_add(self.layout.table_len());
+        if len > most {
+            return Ok(None);
+        }
         let tree = merged.tree;
         let progress = Progress::Same(self.index.lock().merged_to());
-        self.make_durable(log, merged, progress, |index, old| index.replant(tree, old))
+        self.make_durable(log, merged, progress, |index, old| index.replant(tree, old))?;
+        Ok(Some(len))
     }
 
     fn merge(&self, log: &Log, work: Work<'_>, bytes: usize, keep: u32) -> Result<Merged, Error> {

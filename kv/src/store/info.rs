@@ -50,6 +50,8 @@ pub struct Stat {
     /// Bytes of the records that brought these values, headers included; too high by what
     /// unfinished removals hide.
     pub live_bytes: u64,
+    /// Bytes of the index on the device: its nodes and the segment table.
+    pub index_bytes: u64,
     /// Removals of dictionaries, or parts of them, that checkpoints have yet to work off: what they
     /// hide is not counted off. 0 if `keys` and `live_bytes` are exact.
     pub removals_unfinished: u64,

@@ -153,6 +153,7 @@ impl<D: BlockDevice> Store<D> {
         Stat {
             keys: log.segments.totals().keys,
             live_bytes: log.segments.totals().live,
+            index_bytes: log.segments.totals().index,
             removals_unfinished: index.cut_count() as u64,
             used_bytes: log.used_bytes(),
             free_bytes: log.free_bytes(index.growth()),

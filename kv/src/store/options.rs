@@ -84,6 +84,10 @@ const SEGMENT_SMALL: u64 = 4096;
 /// Keys that one commit can change though the delta is to have fewer.
 const GROUP_ENTRIES_MIN: usize = 64;
 
+/// A step fills so many segments, at most, or so many nodes where these are more.
+const STEP_SEGMENTS: u64 = 4;
+const STEP_NODES_MIN: usize = 16;
+
 /// What a store may take of memory, and how much replay may have to read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -121,10 +125,15 @@ impl Limits {
 }
 
 impl Limits {
-    /// What a device of this size allows: the tail keeps all that lies in it.
+    /// What a device of this size allows: the tail keeps all that lies in it, and a step needs free
+    /// segments.
     pub(super) fn on(mut self, layout: &Layout) -> Self {
         let part = if layout.segment_len() > SEGMENT_SMALL { 4 } else { 8 };
         self.tail_bytes = self.tail_bytes.min(layout.len() / part);
+        let segments = layout.segment_len().saturating_mul(STEP_SEGMENTS);
+        let nodes = segments.checked_div(layout.node_len_max().into());
+        let nodes = nodes.and_then(|nodes| usize::try_from(nodes).ok()).unwrap_or(usize::MAX);
+        self.step_nodes = self.step_nodes.min(nodes.max(STEP_NODES_MIN));
         self
     }
 
@@ -206,7 +215,8 @@ impl OpenOptions {
     }
 
     /// Leaves that one step of a checkpoint reads, and nodes that it writes, about; at least 1. By
-    /// default 64. This bounds what one call does, and the memory that it takes.
+    /// default 64. This bounds what one call does, and the memory that it takes. Where segments are
+    /// small it is less: as many as fill four of them, or 16.
     #[must_use]
     pub const fn step_nodes(mut self, nodes: usize) -> Self {
         self.limits.step_nodes = if nodes > 0 { nodes } else { 1 };

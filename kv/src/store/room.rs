@@ -1,15 +1,18 @@
 //! Room for a commit that does not fit: what nothing needs any more is found and freed.
 //!
-//! Invariant: looking for room ends. Work is done in passes, each of a bounded number of batches; a
-//! pass that leaves no more free segments than there were is the last one, until something becomes
-//! dead.
+//! Invariants:
+//! - Looking for room ends. Work is done in passes, each of a bounded number of batches; a pass that
+//!   leaves no more free segments than there were is the last one, until something becomes dead.
+//! - While some segments are free beyond what is kept, a call of one operation does one unit of work at
+//!   most: a step, a batch of cleaning or a flip. Only when none is left does a call go on until its
+//!   commit fits.
 
 use super::Store;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::record::Operation;
 use crate::index::Frozen;
-use crate::log::{Log, NAMED, Pending, Purpose, STEP_BYTES_MIN, kept_by_steps};
+use crate::log::{Kind, Log, NAMED, Pending, Purpose, STEP_BYTES_MIN, kept_by_steps};
 use alloc::vec::Vec;
 
 /// Batches of a pass for each segment: one may be left and come to again.
@@ -17,6 +20,17 @@ const BATCHES_A_SEGMENT: u32 = 16;
 
 /// Bytes that an extent takes in a leaf, about.
 const EXTENT_ENTRY_LEN: u64 = 64;
+
+/// So many segments are free beyond what is kept, if work that is paid for can do it; where segments
+/// are few, one of so many.
+const AHEAD: u32 = 8;
+const AHEAD_PART: u32 = 32;
+
+/// A batch of cleaning ahead costs this part of a segment at least, however little it frees.
+const PAID_AT_LEAST: u64 = 4;
+
+/// A flip alone is worth so many segments.
+const FLIP_FOR: usize = 4;
 
 /// Looking for room.
 struct Pass {
@@ -86,7 +100,9 @@ impl<D: BlockDevice> Store<D> {
         let end = self.writer()?.point().number;
         loop {
             let mut log = self.writer()?;
-            if log.superblock().tail_start.number >= end || !self.merge_some(&mut log)? {
+            if log.superblock().tail_start.number >= end
+                || !self.merge_some(&mut log, kept_by_steps(&self.layout))?
+            {
                 return Ok(end);
             }
         }
@@ -104,20 +120,25 @@ impl<D: BlockDevice> Store<D> {
         purpose: Purpose,
     ) -> Result<(u32, u32), Error> {
         let mut pass = Pass { free: log.segments.free(), batches: 0, end: u64::MAX };
+        let mut leave_for = purpose;
         loop {
             let growth = self.index.lock().growth().saturating_add(growth_of(operations));
-            let keep = log.kept(purpose, growth);
+            let keep = log.kept(leave_for, growth);
             if purpose == Purpose::Grow
                 && let Err(full) = log.fits(operations, growth)
             {
                 // What a removal hides counts as live until it is merged.
-                if self.hides() && self.merge_some(log)? {
+                if self.hides() && self.merge_some(log, kept_by_steps(&self.layout))? {
                     continue;
                 }
                 return Err(full);
             }
             match log.admit(operations, keep) {
                 Err(Error::NoSpace { .. }) if self.make_room(log, &mut pass)? => {}
+                // There is nothing to clean, so nothing need be left for that.
+                Err(Error::NoSpace { .. }) if leave_for == Purpose::Change => {
+                    leave_for = Purpose::Move;
+                }
                 told => return told.map(|opened| (opened, keep)),
             }
         }
@@ -128,30 +149,100 @@ impl<D: BlockDevice> Store<D> {
         if log.exhausted {
             return Ok(false);
         }
-        if log.waits_to_release() {
-            if log.release(&self.disk) == 0 {
-                log.repeat(&self.disk)?;
-                log.release(&self.disk);
-            }
+        if log.release(&self.disk) > 0 {
             log.settle_discards(&self.disk)?;
             return Ok(true);
         }
-        let (little, most) = (self.layout.segment_len() / 2, self.most_live());
+        let waiting = log.waiting();
+        if waiting >= FLIP_FOR {
+            return self.flip_and_release(log);
+        }
         if log.waits_to_clean() {
             log.repeat(&self.disk)?;
             return Ok(true);
         }
-        if ((self.hides() || self.has_long_tail()) && pass.merges(log) && self.merge_some(log)?)
-            || self.clean_in_pass(log, pass, little)?
-            || (pass.merges(log) && self.merge_some(log)?)
-            || self.clean_in_pass(log, pass, most)?
+        let keep = kept_by_steps(&self.layout);
+        let merges = self.hides() || self.has_long_tail();
+        // What is moved must find room first, or a round takes it all before it frees any.
+        let kept = log.kept(Purpose::Move, 0);
+        if (merges && pass.merges(log) && self.merge_some(log, kept)?)
+            || self.clean_in_pass(log, pass)?
+            || (pass.merges(log) && self.merge_some(log, keep)?)
         {
             return Ok(true);
+        }
+        if waiting > 0 {
+            return self.flip_and_release(log);
         }
         let free = log.segments.free();
         log.exhausted = free <= pass.free;
         *pass = Pass { free, batches: 0, end: pass.end };
         Ok(!log.exhausted)
+    }
+
+    /// Frees what waits for both slots to hold the state in force.
+    fn flip_and_release(&self, log: &mut Log) -> Result<bool, Error> {
+        log.repeat(&self.disk)?;
+        log.release(&self.disk);
+        log.settle_discards(&self.disk)?;
+        Ok(true)
+    }
+
+    /// Makes room while there is some, so that nobody has to wait for it when there is none: as much
+    /// as is written. A call does one unit of the work, the steps that it has taken included, and two
+    /// more for each segment that it fills.
+    pub(super) fn work_ahead(
+        &self,
+        log: &mut Log,
+        operations: &[Pending<'_>],
+        (done, keep): (u64, u32),
+    ) -> Result<(), Error> {
+        let segment = self.layout.segment_len();
+        let ahead = (self.layout.segment_count / AHEAD_PART).min(AHEAD);
+        let len = operations.iter().map(Pending::live_len).fold(0, u64::saturating_add);
+        log.debt = log.debt.min(segment.saturating_mul(ahead.into()));
+        for _ in done..=len.saturating_mul(2).checked_div(segment).unwrap_or(0) {
+            log.release(&self.disk);
+            if log.spare(keep.saturating_add(ahead)) > 0 {
+                log.debt = 0;
+                return Ok(());
+            }
+            // A round that has begun must be done anyway.
+            if self.has_begun() && self.merge_some(log, keep)? {
+                continue;
+            }
+            if log.debt < segment {
+                return Ok(());
+            }
+            if log.waits_to_flip() {
+                log.repeat(&self.disk)?;
+            } else if !(self.round_pays(log) && self.merge_some(log, keep)?) {
+                // What frees little is not done over and over.
+                let freed = self.clean_batch(log, keep)?.max(segment / PAID_AT_LEAST);
+                log.debt = log.debt.saturating_sub(freed);
+            }
+        }
+        Ok(())
+    }
+
+    fn has_begun(&self) -> bool {
+        self.index.lock().frozen().is_some()
+    }
+
+    /// Whether the tail, which only a round frees, has more dead bytes for what that writes than the
+    /// segment that is best cleaned.
+    fn round_pays(&self, log: &Log) -> bool {
+        let leaves = {
+            let index = self.index.lock();
+            let frozen = index.frozen().map_or(0, |frozen| frozen.delta.count());
+            let changed = frozen.max(index.delta().count()) as u64;
+            let nodes = log.segments.totals().index;
+            changed.saturating_mul(self.layout.node_len_max().into()).min(nodes)
+        };
+        let live = log.least_live(Kind::Records).min(log.least_live(Kind::Nodes));
+        let dead = self.layout.segment_len().saturating_sub(live);
+        let (live_in_tail, dead_in_tail) = log.tail_shares();
+        leaves.saturating_add(live_in_tail).saturating_mul(dead) < live.saturating_mul(dead_in_tail)
     }
 
     /// Whether there are removals that are not merged.
@@ -164,16 +255,16 @@ impl<D: BlockDevice> Store<D> {
         self.index.lock().tail_len() >= self.limits.tail_bytes
     }
 
-    fn clean_in_pass(&self, log: &mut Log, pass: &mut Pass, most: u64) -> Result<bool, Error> {
+    fn clean_in_pass(&self, log: &mut Log, pass: &mut Pass) -> Result<bool, Error> {
         if pass.batches >= self.layout.segment_count.saturating_mul(BATCHES_A_SEGMENT) {
             return Ok(false);
         }
         pass.batches += 1;
-        Ok(self.clean_batch(log, most, NAMED)? > 0)
+        Ok(self.clean_batch(log, NAMED)? > 0)
     }
 
     /// Takes a step of a checkpoint, whoever pays for it, as large as there is room for.
-    fn merge_some(&self, log: &mut Log) -> Result<bool, Error> {
+    fn merge_some(&self, log: &mut Log, keep: u32) -> Result<bool, Error> {
         let frozen = {
             let mut index = self.index.lock();
             if index.frozen().is_none() && index.delta().count() > 0 {
@@ -184,7 +275,7 @@ impl<D: BlockDevice> Store<D> {
         let Some(frozen) = frozen else { return Ok(false) };
         let bytes = usize::try_from(self.batch_bytes()).unwrap_or(usize::MAX);
         let sizes = (bytes, STEP_BYTES_MIN);
-        match self.step_that_fits(log, &frozen, sizes, kept_by_steps(&self.layout)) {
+        match self.step_that_fits(log, &frozen, sizes, keep) {
             Err(Error::NoSpace { .. }) => Ok(false),
             told => told.map(|_| true),
         }

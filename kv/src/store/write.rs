@@ -58,7 +58,9 @@ impl<D: BlockDevice> Store<D> {
         let begun = log.point().number;
         let (opened, mut keep) = self.admit(log, operations, purpose)?;
         let admitted = (log.point().number, log.superblock().checkpoint);
-        self.maintain(log, operations.len(), opened.saturating_add(keep))?;
+        let kept = opened.saturating_add(keep);
+        let steps = self.merge_paid(log, operations.len(), kept)?;
+        self.work_ahead(log, operations, (steps, kept))?;
         if (log.point().number, log.superblock().checkpoint) != admitted {
             // What was done for others can have filled the segment that had room for this.
             (_, keep) = self.admit(log, operations, purpose)?;

@@ -13,6 +13,10 @@ use nerite::{CreateOptions, Error, Key, KvWrite, Store};
 use std::fmt::Display;
 use std::sync::Arc;
 
+/// Operations of the device in one step, at most: most take a few, a whole round on a full device takes
+/// some hundred.
+const EVENTS_A_STEP: usize = 400;
+
 /// What a disk may hold, and where it must not be written.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -285,6 +289,10 @@ impl Living {
             self.clock.advance(1_000_003);
         }
         let events = act(self, &mut during.expected)?;
+        if events.len() > EVENTS_A_STEP {
+            let count = events.len();
+            return Err(Failure::new(format!("{count} device operations: it goes on and on")));
+        }
         let after = self.known();
         during.monitor.release_as(&after.monitor);
         Ok(Lapse { events, during, after })

@@ -5,7 +5,9 @@
 //! which least is live. Some bytes may stay: what a removal hides counts until it is merged, and what
 //! is damaged is left where it is. Such a segment is not looked at again before the tail has moved.
 //!
-//! Invariant: a batch is given up before anything is written if it takes as much room as it frees.
+//! Invariant: a batch is given up before anything is written if it takes as much room as it frees. What
+//! it frees is what was looked through, and of a segment that is not at its end no more than that; what
+//! it takes counts all nodes above those that are moved. So cleaning ends.
 
 mod nodes;
 mod records;
@@ -21,9 +23,6 @@ use alloc::vec::Vec;
 /// move.
 const SEGMENTS_A_BATCH: u64 = 8;
 
-/// One of so many segments is free beyond what is kept, if cleaning can do it.
-const AHEAD: u32 = 16;
-
 /// Segments that are being cleaned.
 struct Victims {
     kind: Kind,
@@ -35,6 +34,10 @@ struct Victims {
     passed: Vec<u32>,
     /// Those of them in which everything was found that counts as live.
     freed: u32,
+    /// Bytes that were looked through, but for those of the others.
+    emptied: u64,
+    /// The same of the segment that is being looked through.
+    emptied_here: u64,
     /// The others.
     hopeless: Vec<u32>,
     /// How many may be looked through.
@@ -53,16 +56,26 @@ impl Victims {
     /// All of `place` has been looked at; what is next begins with block `behind`. `found` bytes of the
     /// segment are needed.
     fn pass(&mut self, log: &mut Log, place: Place, behind: u32, found: u64) {
-        if behind < log.superblock().layout.segment_blocks {
+        let layout = log.superblock().layout;
+        let blocks = u64::from(behind.saturating_sub(place.block));
+        self.emptied_here += blocks.saturating_mul(layout.block_len.into());
+        if behind < layout.segment_blocks {
             *log.cleaning_mut(self.kind) = Some(Place { block: behind, ..place });
             return;
         }
         self.passed.push(place.segment);
         if found >= log.segments.live_in(place.segment) {
             self.freed += 1;
+            self.emptied = self.emptied();
         } else {
             self.hopeless.push(place.segment);
         }
+        self.emptied_here = 0;
+    }
+
+    /// Bytes that are free when what was found has moved.
+    const fn emptied(&self) -> u64 {
+        self.emptied.saturating_add(self.emptied_here)
     }
 
     /// If all is `done` that could be, what is left in the victims stays for now; if not, nothing has
@@ -77,10 +90,10 @@ impl Victims {
 }
 
 impl<D: BlockDevice> Store<D> {
-    /// Moves what is needed out of segments with at most `most` live bytes, about a step's worth of
-    /// it, and leaves `keep` segments, the named ones included. Tells how many bytes that frees; 0 if
+    /// Moves what is needed out of the segments of which least is live, about a step's worth of it, and
+    /// leaves `keep` segments, the named ones included. Tells how many bytes that frees; 0 if
     /// there is nothing to gain.
-    pub(super) fn clean_batch(&self, log: &mut Log, most: u64, keep: u32) -> Result<u64, Error> {
+    pub(super) fn clean_batch(&self, log: &mut Log, keep: u32) -> Result<u64, Error> {
         let [records, nodes] = [Kind::Records, Kind::Nodes].map(|kind| log.least_live(kind));
         let kinds = if nodes < records {
             [Kind::Nodes, Kind::Records]
@@ -89,8 +102,8 @@ impl<D: BlockDevice> Store<D> {
         };
         for kind in kinds {
             let freed = match kind {
-                Kind::Records => self.clean_records(log, most, keep)?,
-                Kind::Nodes => self.clean_nodes(log, most, keep)?,
+                Kind::Records => self.clean_records(log, keep)?,
+                Kind::Nodes => self.clean_nodes(log, keep)?,
             };
             if freed > 0 {
                 return Ok(freed);
@@ -99,25 +112,8 @@ impl<D: BlockDevice> Store<D> {
         Ok(0)
     }
 
-    /// Cleans while there is room, so that nobody has to wait for it when there is none: as much as
-    /// is written.
-    pub(super) fn clean_ahead(&self, log: &mut Log, keep: u32) -> Result<(), Error> {
-        let ahead = self.layout.segment_count / AHEAD;
-        if log.spare(keep.saturating_add(ahead)) > 0 {
-            log.debt = 0;
-            return Ok(());
-        }
-        log.release(&self.disk);
-        if log.debt >= self.layout.segment_len() {
-            let freed =
-                self.clean_batch(log, self.most_live(), keep)?.max(self.layout.segment_len());
-            log.debt = log.debt.saturating_sub(freed);
-        }
-        Ok(())
-    }
-
     /// Live bytes of a segment that is worth cleaning, at most.
-    pub(super) fn most_live(&self) -> u64 {
+    fn most_live(&self) -> u64 {
         self.layout.segment_len() / 16 * 15
     }
 
@@ -126,18 +122,23 @@ impl<D: BlockDevice> Store<D> {
         self.step_bytes().max(self.step_bytes_min()) as u64
     }
 
-    fn victims(&self, log: &mut Log, kind: Kind, most: u64) -> Victims {
+    fn victims(&self, log: &mut Log, kind: Kind) -> Victims {
+        let most = self.most_live();
         let resumed = *log.cleaning_mut(kind);
         let limit = SEGMENTS_A_BATCH * self.batch_bytes() / self.layout.segment_len();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).max(1);
-        Victims { kind, most, resumed, passed: Vec::new(), freed: 0, hopeless: Vec::new(), limit }
-    }
-
-    /// Bytes that are freed by moving `len` bytes out of the victims.
-    fn gain(&self, log: &mut Log, victims: &Victims, len: u64) -> u64 {
-        let begun = u64::from(log.cleaning_mut(victims.kind).is_some());
-        let segments = u64::from(victims.freed).max(begun);
-        segments.saturating_mul(self.layout.segment_len()).saturating_sub(self.layout.whole(len))
+        let (passed, hopeless) = (Vec::new(), Vec::new());
+        Victims {
+            kind,
+            most,
+            resumed,
+            passed,
+            freed: 0,
+            emptied: 0,
+            emptied_here: 0,
+            hopeless,
+            limit,
+        }
     }
 }
 

@@ -44,27 +44,22 @@ struct Batch {
 
 impl<D: BlockDevice> Store<D> {
     /// As `clean_batch`.
-    pub(super) fn clean_records(&self, log: &mut Log, most: u64, keep: u32) -> Result<u64, Error> {
+    pub(super) fn clean_records(&self, log: &mut Log, keep: u32) -> Result<u64, Error> {
         // The moves may take what is left: then it is less.
         largest_batch(self.survivors_room(log, keep), BYTES_MIN, |room| {
-            self.clean_some_records(log, most, (room, keep))
+            self.clean_some_records(log, (room, keep))
         })
     }
 
-    fn clean_some_records(
-        &self,
-        log: &mut Log,
-        most: u64,
-        (room, keep): (u64, u32),
-    ) -> Result<u64, Error> {
-        let mut victims = self.victims(log, Kind::Records, most);
+    fn clean_some_records(&self, log: &mut Log, (room, keep): (u64, u32)) -> Result<u64, Error> {
+        let mut victims = self.victims(log, Kind::Records);
         let mut batch = self.gather(log, &mut victims, room)?;
         batch.survivors.sort_by(|one, other| one.key.cmp(&other.key));
         let lens: Vec<_> =
             batch.survivors.iter().map(|survivor| survivor.bytes.len() as u64).collect();
         let taken = log.survivors_len(&lens);
-        let gain = Some(self.gain(log, &victims, taken)).filter(|gain| *gain > taken / PAYS);
-        let gain = gain.unwrap_or(0);
+        let gain = victims.emptied().saturating_sub(taken);
+        let gain = if gain > taken / PAYS { gain } else { 0 };
         let moved = if batch.survivors.is_empty() || gain == 0 {
             Ok(0)
         } else {
