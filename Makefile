@@ -82,7 +82,8 @@ hermit: tool hermit-image ## Boot the image on Hermit, on a disk that the host f
 .PHONY: test
 test: tool image hermit-image crash-tool ## Run all tests, with boots under QEMU and a share of crashes
 	@$(TEST)
-	@$(TEST) -p nerite-unikernel -p nerite-hermit --lib
+	@$(TEST) -p nerite-unikernel --lib
+	@$(TEST) -p nerite-hermit
 	@$(CARGO) build --quiet --profile crash -p nerite-tests --bin soak
 	@$(CRASH_ENV) $(TARGET)/crash/soak --seed 1 --runs 30 --operations 2000 --seconds 600
 	@states=$$($(CRASH) $(SHARE) $(FLOORS)); deep=$$($(CRASH) $(DEEP_SHARE)); \

@@ -309,6 +309,17 @@ fn an_application_of_ones_own_keeps_its_store_on_hermit() {
     }
 }
 
+#[test]
+fn the_loader_of_hermit_says_what_it_lacks() {
+    let disk = Disk::blank();
+    let loader = Config { image: "nerite-loader", ..Config::new(Machine::Q35) };
+    loader.run(&disk.path, "").is_failure(4, "the loader needs an application (-initrd)");
+    let image = vm::bare("nerite-unikernel");
+    let more = &["-initrd", image.to_str().unwrap()];
+    let foreign = Config { more, ..loader }.run(&disk.path, "");
+    foreign.is_failure(4, "the application is none for Hermit");
+}
+
 /// Without what `strip` takes away: what is loaded, to the last byte of it in the file.
 #[test]
 fn the_image_is_small() {

@@ -122,12 +122,13 @@ fn load(info: &StartInfo, module: Range<u64>) -> LoadedKernel {
     let start = object.start_addr().unwrap_or(KERNEL);
     let place = start..start.saturating_add(object.mem_size() as u64);
     let in_ram = |ram: Range<u64>| ram.start <= place.start && place.end <= ram.end;
-    let fits = place.start >= KERNEL && info.ram().any(in_ram);
+    // Above 4 GiB nothing is mapped yet.
+    let fits = place.start >= KERNEL && place.end <= 1 << 32 && info.ram().any(in_ram);
     let hits = |other: &Range<u64>| place.start < other.end && other.start < place.end;
     assert!(fits && !hits(&module), "the machine has not enough memory for the application");
     assert!(!info.taken().iter().any(hits), "the command line is where the application goes");
     let memory = start as usize as *mut MaybeUninit<u8>;
-    // SAFETY: this is RAM, mapped below 4 GiB like all that PVH loads, and used by nothing.
+    // SAFETY: this is RAM, mapped, and used by nothing.
     let memory = unsafe { slice::from_raw_parts_mut(memory, object.mem_size()) };
     object.load_kernel(memory, start)
 }
