@@ -10,8 +10,10 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 TOOL := $(TARGET)/release/nerite
 IMAGE := $(TARGET)/x86_64-unknown-none/image/nerite-unikernel
 BARE := scripts/cargo-bare.sh
+HERMIT := scripts/cargo-hermit.sh
+HERMIT_IMAGE := $(TARGET)/x86_64-unknown-hermit/hermit/nerite-unikernel
 CARGO ?= cargo
-TEST := NERITE_IMAGE=$(IMAGE) $(CARGO) test --quiet --no-fail-fast
+TEST := NERITE_TARGET=$(TARGET) $(CARGO) test --quiet --no-fail-fast
 CLIPPY_ARGS := -- -D warnings
 
 # For `make crash`: how long, from which workload on, how many losses of power in a row, and which bug
@@ -41,7 +43,7 @@ SHARE := --seed 1 --workloads 240
 FLOORS := --least-states 800000 --least-depth2 600000
 DEEP_SHARE := --seed 1001 --workloads 12 --depth 3
 
-# For `make run`: the machine (q35 or microvm), the disk, and more words for the guest.
+# For `make run` and `make hermit`: the machine (q35 or microvm), the disk, more words for the guest.
 MACHINE ?= q35
 DISK ?= run/disk.img
 WORDS ?=
@@ -52,7 +54,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
-setup: ## Fetch what is missing: QEMU, and a standard library for the bare target
+setup: ## Fetch what is missing: QEMU, and the sources of the standard library
 	@scripts/setup.sh
 
 .PHONY: tool
@@ -61,16 +63,27 @@ tool: setup ## Build the command-line tool: target/release/nerite
 
 .PHONY: image
 image: setup ## Build the bootable image: target/x86_64-unknown-none/image/nerite-unikernel
-	@$(BARE) build --quiet --profile image -p nerite-unikernel
+	@$(BARE) build --quiet --profile image -p nerite-unikernel --bin nerite-unikernel
+
+.PHONY: hermit-image
+hermit-image: setup ## Build the same for the Hermit kernel, with kernel, loader, and an example
+	@$(HERMIT) build --quiet --profile hermit -p nerite-unikernel --bin nerite-unikernel \
+	    -p nerite-hermit --example boot_count
+	@$(BARE) build --quiet --profile image -p nerite-unikernel --bin nerite-loader
 
 .PHONY: run
 run: tool image ## Boot the image on a disk that the host fills and reads (MACHINE=q35|microvm)
 	@scripts/run.sh $(TOOL) $(IMAGE) "$$MACHINE" "$$DISK" "$$WORDS"
 
+.PHONY: hermit
+hermit: tool hermit-image ## Boot the image on Hermit, on a disk that the host fills and reads
+	@scripts/run.sh $(TOOL) $(HERMIT_IMAGE) hermit "$$DISK" "$$WORDS"
+
 .PHONY: test
-test: tool image crash-tool ## Run all tests, with boots under QEMU and a share of crashes
+test: tool image hermit-image crash-tool ## Run all tests, with boots under QEMU and a share of crashes
 	@$(TEST)
 	@$(TEST) -p nerite-unikernel --lib
+	@$(TEST) -p nerite-hermit
 	@$(CARGO) build --quiet --profile crash -p nerite-tests --bin soak
 	@$(CRASH_ENV) $(TARGET)/crash/soak --seed 1 --runs 30 --operations 2000 --seconds 600
 	@states=$$($(CRASH) $(SHARE) $(FLOORS)); deep=$$($(CRASH) $(DEEP_SHARE)); \
@@ -115,13 +128,14 @@ fmt-check: ## Check the formatting
 .PHONY: clippy
 clippy: setup ## Lint everything; warnings are errors
 	@$(CARGO) clippy --quiet --all-targets $(CLIPPY_ARGS)
-	@$(CARGO) clippy --quiet -p nerite-unikernel --lib --tests $(CLIPPY_ARGS)
+	@$(CARGO) clippy --quiet -p nerite-unikernel --lib --tests --bin nerite-unikernel $(CLIPPY_ARGS)
+	@$(CARGO) clippy --quiet -p nerite-hermit --all-targets $(CLIPPY_ARGS)
 	@$(BARE) clippy --quiet -p nerite-unikernel --lib --bins $(CLIPPY_ARGS)
 
 .PHONY: doc
 doc: ## Build the documentation; warnings are errors
 	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --quiet --no-deps
-	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --quiet --no-deps -p nerite-unikernel --lib
+	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --quiet --no-deps -p nerite-unikernel -p nerite-hermit --lib
 
 .PHONY: no-std
 no-std: setup ## Build the store and the driver for a target without std

@@ -1,7 +1,8 @@
-# Sourced: where the standard library for the bare target comes from. There are two ways.
+# Sourced: where the standard library for the bare target comes from, and that for Hermit. There are
+# two ways; for Hermit only the second one.
 #
 # - rustup has installed it for the target: cargo just uses it.
-# - Otherwise cargo builds `core` and `alloc` itself, from sources of exactly the pinned compiler: in
+# - Otherwise cargo builds it itself, from sources of exactly the pinned compiler: in
 #   the toolchain, if rustup put them there, or in the user's cache, if setup.sh did. That is
 #   `-Zbuild-std`, which a stable cargo only knows with RUSTC_BOOTSTRAP=1, and which looks for
 #   sources only in the toolchain, but for the variable that its own tests use. The toolchain is the

@@ -3,10 +3,11 @@
 #
 #     scripts/qemu.sh MACHINE DISK [WORD]...
 #
-# MACHINE is q35 or microvm, DISK a raw image file, the words are the guest's command line. The exit
-# status is 0 if the guest did all that it was told, and otherwise as unikernel-app/README.md says.
+# MACHINE is q35, microvm, or hermit, which is q35 with the Hermit kernel on it. DISK is a raw image
+# file, the words are the guest's command line. The exit status is 0 if the guest did all that it was
+# told, and otherwise as unikernel-app/README.md says.
 #
-# From the environment: IMAGE (the guest), ACCEL (tcg or kvm), MEMORY, TIMEOUT in seconds, CACHE
+# From the environment: IMAGE (the guest), LOADER (what boots it on Hermit), ACCEL (tcg or kvm), MEMORY, TIMEOUT in seconds, CACHE
 # (QEMU's cache mode), DRIVE (more properties of the drive, as ",readonly=on"), DEVICE (of the disk).
 set -euo pipefail
 
@@ -14,7 +15,7 @@ machine=${1:?"usage: scripts/qemu.sh MACHINE DISK [WORD]..."}
 disk=${2:?"usage: scripts/qemu.sh MACHINE DISK [WORD]..."}
 shift 2
 root=$(cd "$(dirname "$0")/.." && pwd)
-image=${IMAGE:-${CARGO_TARGET_DIR:-$root/target}/x86_64-unknown-none/image/nerite-unikernel}
+target=${CARGO_TARGET_DIR:-$root/target}
 accel=${ACCEL:-tcg}
 timeout=${TIMEOUT-60}
 
@@ -25,15 +26,29 @@ fail() {
 
 [[ $timeout =~ ^[1-9][0-9]*$ ]] || fail "TIMEOUT is whole seconds, 1 or more, not \"$timeout\""
 command -v qemu-system-x86_64 >/dev/null || fail "there is no qemu-system-x86_64: run \`make setup\`"
-[ -f "$image" ] || fail "there is no image at $image: run \`make image\`"
 [ -f "$disk" ] || fail "there is no disk image at $disk"
 
 case $machine in
     # A disk that is only virtio 1.0: what the specification calls non-transitional.
     q35) machine_options=q35 device=virtio-blk-pci,disable-legacy=on,drive=disk${DEVICE:-} ;;
     microvm) machine_options=microvm device=virtio-blk-device,drive=disk${DEVICE:-} ;;
-    *) fail "the machine is q35 or microvm, not \"$machine\"" ;;
+    hermit) machine_options=q35 device=virtio-blk-pci,disable-legacy=on,drive=disk${DEVICE:-} ;;
+    *) fail "the machine is q35, microvm or hermit, not \"$machine\"" ;;
 esac
+# Words before "--" would be the kernel's own.
+case $machine in
+    hermit)
+        image=${IMAGE:-$target/x86_64-unknown-hermit/hermit/nerite-unikernel}
+        loader=${LOADER:-$target/x86_64-unknown-none/image/nerite-loader}
+        boot=(-kernel "$loader" -initrd "$image" -append "-- $*")
+        ;;
+    *)
+        image=${IMAGE:-$target/x86_64-unknown-none/image/nerite-unikernel}
+        loader=$image
+        boot=(-kernel "$image" -append "$*")
+        ;;
+esac
+[[ -f $image && -f $loader ]] || fail "there is no image at $image: run \`make image hermit-image\`"
 case $accel in
     tcg) cpu=max ;;
     kvm) cpu=host,-arch-capabilities ;; # some nested hosts refuse to set that feature's MSR
@@ -58,7 +73,7 @@ timeout --foreground --kill-after=5 "$timeout" qemu-system-x86_64 \
     -global virtio-mmio.force-legacy=false \
     -drive "if=none,id=disk,file=${disk//,/,,},format=raw,cache=$CACHE${DRIVE:-}" \
     -device "$device" \
-    -kernel "$image" -append "$*" </dev/null | tee "$output" || status=${PIPESTATUS[0]}
+    "${boot[@]}" </dev/null | tee "$output" || status=${PIPESTATUS[0]}
 
 # isa-debug-exit makes an exit value of n the status 2n + 1. QEMU exits with 1 too when it can't
 # start, so success also needs the guest's word.

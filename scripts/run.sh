@@ -1,5 +1,5 @@
 #!/bin/bash
-# `make run`: the host makes a disk and leaves a word on it, the guest boots with it, and the host
+# `make run` and `make hermit`: the host makes a disk and leaves a word on it, the guest boots with it, and the host
 # reads what the guest wrote.
 #
 #     scripts/run.sh TOOL IMAGE MACHINE DISK [WORDS]
@@ -10,8 +10,8 @@ usage="usage: scripts/run.sh TOOL IMAGE MACHINE DISK [WORDS]"
 tool=${1:?"$usage"} image=${2:?"$usage"} machine=${3:?"$usage"} disk=${4:?"$usage"}
 read -ra words <<<"${5:-}"
 case $machine in
-    q35 | microvm) ;;
-    *) echo "run.sh: the machine is q35 or microvm, not \"$machine\"" >&2 && exit 2 ;;
+    q35 | microvm | hermit) ;;
+    *) echo "run.sh: the machine is q35, microvm or hermit, not \"$machine\"" >&2 && exit 2 ;;
 esac
 
 # Prints a command and runs it.

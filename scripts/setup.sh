@@ -1,6 +1,6 @@
 #!/bin/bash
 # Fetches what is missing of what the project needs beyond its own files: QEMU and a C linker from the
-# system's packages, and a standard library for the bare target. Says nothing when nothing is missing.
+# system's packages, and the sources of the standard library. Says nothing when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ main() {
     version=$(sed -n 's/^channel *= *"\(.*\)"/\1/p' rust-toolchain.toml)
     have_packages
     have_rust "$version"
-    have_bare_library "$version"
+    have_library "$version"
 }
 
 fail() {
@@ -28,6 +28,7 @@ have_packages() {
     local missing=()
     command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    command -v objcopy >/dev/null || missing+=(binutils)
     [ ${#missing[@]} -eq 0 ] && return
     command -v apt-get >/dev/null ||
         fail "missing: ${missing[*]} (Debian's names). There is no apt-get here: install them by hand."
@@ -58,21 +59,23 @@ have_rust() {
         fail "Rust $1 is not installed, and rustup could not download it."
 }
 
-have_bare_library() {
+# Sources do for all targets. Beside them, the bare target's library as rustup has it saves time.
+have_library() {
     local version=$1 sysroot
     sysroot=$(rustc --print sysroot)
-    has_bare_std "$sysroot" && return
     find_library "$sysroot" "$version" >/dev/null && return
     if [ -z "${NERITE_BUILD_STD:-}" ] && command -v rustup >/dev/null; then
-        echo "setup: adding the target $BARE_TARGET with rustup"
-        RUST_BACKTRACE=0 timeout "$RUSTUP_SECONDS" rustup target add "$BARE_TARGET" || true
-        has_bare_std "$sysroot" && return
+        echo "setup: adding rust-src and the target $BARE_TARGET with rustup"
+        export RUST_BACKTRACE=0
+        timeout "$RUSTUP_SECONDS" rustup component add rust-src &&
+            timeout "$RUSTUP_SECONDS" rustup target add "$BARE_TARGET" || true
+        find_library "$sysroot" "$version" >/dev/null && return
         echo "setup: rustup could not download it"
     fi
     echo "setup: fetching the sources of Rust $version from Debian"
     library_from_debian "$version" || fail \
-        "there is no standard library for $BARE_TARGET. Either of these would do:" \
-        "    rustup target add $BARE_TARGET" \
+        "there are no sources of the standard library. Either of these would do:" \
+        "    rustup component add rust-src" \
         "    the sources of Rust $version at $(cached_library "$version")"
 }
 

@@ -15,6 +15,8 @@ mod device;
 mod engine;
 mod fault;
 mod hal;
+#[cfg(target_arch = "x86_64")]
+mod ports;
 mod queue;
 mod segments;
 mod shared;
@@ -29,3 +31,5 @@ pub use bus::Bus;
 pub use device::VirtioBlk;
 pub use fault::Fault;
 pub use hal::{Hal, Run};
+#[cfg(target_arch = "x86_64")]
+pub use ports::Ports;

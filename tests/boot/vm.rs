@@ -17,6 +17,8 @@ pub(crate) enum Machine {
     Q35,
     /// virtio-mmio.
     Microvm,
+    /// Q35 with the Hermit kernel on it.
+    Hermit,
 }
 
 /// How to start one.
@@ -30,11 +32,14 @@ pub(crate) struct Config<'a> {
     pub(crate) device: &'a str,
     /// More arguments.
     pub(crate) more: &'a [&'a str],
+    /// What is built for the machine.
+    pub(crate) image: &'a str,
 }
 
 impl Config<'_> {
     pub(crate) const fn new(machine: Machine) -> Self {
-        Self { machine, memory: "64M", drive: ",cache=writeback", device: "", more: &[] }
+        let image = "nerite-unikernel";
+        Self { machine, memory: "64M", drive: ",cache=writeback", device: "", more: &[], image }
     }
 
     /// Boots with these words on the command line, and waits for the end.
@@ -47,7 +52,7 @@ impl Config<'_> {
         const PATIENCE: Duration = Duration::from_mins(1);
         let mut command = Command::new("qemu-system-x86_64");
         let (machine, device) = match self.machine {
-            Machine::Q35 => ("q35", "virtio-blk-pci,disable-legacy=on"),
+            Machine::Q35 | Machine::Hermit => ("q35", "virtio-blk-pci,disable-legacy=on"),
             Machine::Microvm => ("microvm", "virtio-blk-device"),
         };
         command
@@ -60,13 +65,22 @@ impl Config<'_> {
             .arg(format!("if=none,id=disk,format=raw,file={}{}", disk.display(), self.drive))
             .arg("-device")
             .arg(format!("{device},drive=disk{}", self.device))
-            .arg("-kernel")
-            .arg(image())
-            .args(["-append", words])
             .args(["-rtc", &format!("base={BOOT_TIME},clock=vm")])
             .args(self.more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
+        match self.machine {
+            Machine::Q35 | Machine::Microvm => {
+                command.arg("-kernel").arg(bare(self.image)).args(["-append", words])
+            }
+            // The kernel keeps the words before "--" for itself.
+            Machine::Hermit => command
+                .arg("-kernel")
+                .arg(bare("nerite-loader"))
+                .arg("-initrd")
+                .arg(built("x86_64-unknown-hermit/hermit", self.image))
+                .args(["-append", &format!("-- {words}")]),
+        };
         let mut child = command.spawn().expect("QEMU starts: run `make setup`");
         let console = child.stdout.take().expect("it is a pipe");
         let (sender, lines) = channel();
@@ -83,11 +97,19 @@ impl Config<'_> {
     }
 }
 
-/// The image to boot.
-pub(crate) fn image() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-    let path = std::env::var_os("NERITE_IMAGE")
-        .map_or_else(|| folder.join("x86_64-unknown-none/image/nerite-unikernel"), PathBuf::from);
+/// What is built for the bare machine: the image, and Hermit's loader.
+pub(crate) fn bare(name: &str) -> PathBuf {
+    built("x86_64-unknown-none/image", name)
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    std::env::var_os("NERITE_TARGET").map_or(beside, PathBuf::from)
+}
+
+fn built(folder: &str, name: &str) -> PathBuf {
+    let path = target().join(folder).join(name);
     assert!(path.exists(), "there is no image at {}: run `make test`", path.display());
     path
 }

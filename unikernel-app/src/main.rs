@@ -1,14 +1,16 @@
-//! The bare image: finds its disk, opens the store on it, runs the application, and reports.
-#![no_std]
-#![no_main]
+//! The image: finds its disk, opens the store on it, runs the application, and reports. It runs on the
+//! bare machine, or on the Hermit kernel.
+#![cfg_attr(target_os = "none", no_std, no_main)]
 // Addresses are numbers here: memory is mapped one to one, on a 64-bit machine.
 #![allow(clippy::cast_possible_truncation)]
 
 extern crate alloc;
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "none")))]
-compile_error!("the image is built by `make image`, for x86_64-unknown-none");
+// On the host it is only looked at, as for Hermit, which has the same standard library.
+#[cfg(not(any(target_os = "none", target_os = "hermit", clippy)))]
+compile_error!("the image is built by `make image`, or by `make hermit-image`");
 
+#[cfg_attr(not(target_os = "none"), path = "hermit.rs")]
 mod platform;
 
 use alloc::format;
@@ -16,19 +18,21 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 use nerite::{BlockDevice, CreateOptions, Error, Flush, Geometry, OpenOptions, Store};
 use nerite_unikernel::demo;
+use nerite_unikernel::status::Status;
+use nerite_unikernel::units::{Ms, Size};
 use nerite_unikernel::words::{Crash, Plan};
-use platform::{Boot, Clock, Disk, Status, exit, println};
+use platform::{Boot, Clock, Disk, exit, println};
 
 /// Why the image ends badly: with which status, and what to say.
 type Failure = (Status, String);
 
-fn main(boot: &Boot) -> ! {
-    println!(
-        "nerite {}: {} of heap, {}",
-        env!("CARGO_PKG_VERSION"),
-        Size(boot.heap_size),
-        boot.clock
-    );
+#[cfg(not(target_os = "none"))]
+fn main() -> ! {
+    application(&platform::start())
+}
+
+fn application(boot: &Boot) -> ! {
+    println!("nerite {}: {boot}", env!("CARGO_PKG_VERSION"));
     match run(boot) {
         Ok(()) => {
             println!("nerite: done");
@@ -110,7 +114,7 @@ fn serve(
         println!("boot: {number}");
         number
     };
-    demo::run(store, &plan.steps, boot, &mut platform::serial::Serial)?;
+    demo::run(store, &plan.steps, boot, &mut platform::Console)?;
     Ok(first_get)
 }
 
@@ -134,28 +138,5 @@ fn print_store(store: &Store<&Disk>) {
     println!("keys: {}, free: {}", stat.keys, Size(stat.free_bytes));
     if let Some(cut) = stat.cut {
         println!("cut: the log ended at byte {}, before {} frames", cut.at, cut.frames_beyond);
-    }
-}
-
-/// Bytes, in the largest unit that keeps two digits.
-struct Size(u64);
-
-impl core::fmt::Display for Size {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self.0 {
-            bytes if bytes >= 10 << 20 => write!(f, "{} MiB", bytes >> 20),
-            bytes if bytes >= 10 << 10 => write!(f, "{} KiB", bytes >> 10),
-            bytes => write!(f, "{bytes} bytes"),
-        }
-    }
-}
-
-/// A duration in milliseconds.
-struct Ms(Duration);
-
-impl core::fmt::Display for Ms {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let micros = self.0.as_micros();
-        write!(f, "{}.{} ms", micros / 1_000, micros / 100 % 10)
     }
 }

@@ -4,27 +4,10 @@ use super::port::Port;
 use super::serial::println;
 use core::arch::asm;
 use core::panic::PanicInfo;
-
-/// How the image ended. QEMU's `isa-debug-exit` makes the process exit with `2 * status + 1`.
-#[derive(Clone, Copy)]
-#[repr(u32)]
-pub(crate) enum Status {
-    /// All that was asked for is done, and durable.
-    Done = 0,
-    /// The command line makes no sense.
-    Usage = 1,
-    /// The machine lacks something, or its disk can't be used.
-    Machine = 2,
-    /// The store, or the application on it, failed.
-    Store = 3,
-    /// The code panicked, or ran out of memory.
-    Panic = 4,
-    /// The CPU met an exception.
-    Fault = 5,
-}
+use nerite_unikernel::status::{EXIT_PORT, Status};
 
 // SAFETY: `isa-debug-exit` ends QEMU; elsewhere nothing is at this port.
-const DEBUG_EXIT: Port = unsafe { Port::new(0xf4) };
+const DEBUG_EXIT: Port = unsafe { Port::new(EXIT_PORT) };
 
 /// Ends the machine.
 pub(crate) fn exit(status: Status) -> ! {

@@ -1,8 +1,9 @@
 //! CPU exceptions: each prints where it happened and ends the image.
 
-use super::exit::{Status, exit};
+use super::exit::exit;
 use super::serial::println;
 use core::arch::asm;
+use nerite_unikernel::status::Status;
 use spin::Mutex;
 
 const VECTORS: usize = 32;

@@ -3,18 +3,24 @@
 
 use super::clock::elapsed;
 use super::paging::map_device;
-use super::pci::{self, Ports};
 use super::tsc::ticks;
 use core::hint::spin_loop;
 use core::ptr::NonNull;
 use core::time::Duration;
-use nerite_virtio::{Hal, Run};
+use nerite_virtio::{Hal, Ports, Run};
 use virtio_drivers::transport::pci::bus::{DeviceFunction, DeviceFunctionInfo};
 
 /// How often the CPU pauses in one wait: some microseconds.
 const PAUSES: u32 = 64;
 
 pub(crate) struct Machine;
+
+/// The machine's PCI, as far as it has one.
+pub(crate) const fn pci() -> Ports {
+    // SAFETY: this is a PC in ring 0, on one CPU without interrupts. Only the driver of a device
+    // gives it memory.
+    unsafe { Ports::new() }
+}
 
 // SAFETY: nobody else drives devices here; `map_device` maps what lies outside RAM for ever;
 // physical addresses are virtual ones, and on x86 the caches are coherent with devices.
@@ -24,7 +30,7 @@ unsafe impl Hal for Machine {
     fn claim(
         wanted: &dyn Fn(&DeviceFunctionInfo) -> bool,
     ) -> Option<(Self::Configuration, DeviceFunction)> {
-        pci::find(wanted).map(|function| (Ports, function))
+        pci().find(wanted).map(|function| (pci(), function))
     }
 
     fn map(address: u64, len: usize) -> NonNull<u8> {

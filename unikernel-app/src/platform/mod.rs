@@ -10,7 +10,6 @@ mod hal;
 mod heap;
 mod mmio;
 mod paging;
-mod pci;
 mod pit;
 mod port;
 pub(crate) mod serial;
@@ -21,15 +20,17 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::arch::global_asm;
 use core::error::Error;
+use core::fmt;
 use nerite::DeviceError;
+use nerite_unikernel::units::Size;
 use nerite_virtio::{Bus, VirtioBlk};
 use start_info::StartInfo;
 
 pub(crate) use clock::Clock;
 pub(crate) use entropy::seed;
-pub(crate) use exit::{Status, exit};
+pub(crate) use exit::exit;
 pub(crate) use fault::provoke as provoke_fault;
-pub(crate) use serial::println;
+pub(crate) use serial::{Serial as Console, println};
 
 global_asm!(include_str!("boot.s"), options(att_syntax));
 
@@ -40,7 +41,13 @@ pub(crate) type Disk = VirtioBlk<hal::Machine, Bus>;
 pub(crate) struct Boot {
     pub(crate) clock: Clock,
     pub(crate) command_line: String,
-    pub(crate) heap_size: u64,
+    heap_size: u64,
+}
+
+impl fmt::Display for Boot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of heap, {}", Size(self.heap_size), self.clock)
+    }
 }
 
 /// `boot.s` comes here: `entry` is the CPU's counter when the image began.
@@ -52,10 +59,10 @@ extern "C" fn rust_entry(start_info: u32, entry: u64) -> ! {
     let Some(info) = (unsafe { StartInfo::read(start_info) }) else {
         panic!("the loader passed no memory map (PVH version 1 is needed)");
     };
-    assert!(info.module_count() == 0, "the image takes no modules (-initrd)");
+    assert!(info.module().is_none(), "the image takes no modules (-initrd)");
     let heap_size = heap::start(&info);
     let command_line = info.command_line().to_string_lossy().into_owned();
-    crate::main(&Boot { clock: Clock::start(entry), command_line, heap_size })
+    crate::application(&Boot { clock: Clock::start(entry), command_line, heap_size })
 }
 
 /// The machine's first virtio disk and what to call it. Must be called once.
@@ -63,7 +70,7 @@ pub(crate) fn disk() -> Result<(Disk, String), String> {
     let on_pci = Bus::claim::<hal::Machine>().map_err(|error| told(&error))?;
     let (bus, name) = match on_pci {
         Some((bus, function)) => (bus, format!("virtio-blk-pci at {function}")),
-        None if pci::present() => return Err("there is no virtio disk".to_string()),
+        None if hal::pci().is_present() => return Err("there is no virtio disk".to_string()),
         None => {
             // SAFETY: QEMU's machine without PCI is microvm, and this is the only call.
             let (transport, name) = unsafe { mmio::find() }.ok_or("there is no virtio disk")?;

@@ -25,13 +25,6 @@ impl Port {
         unsafe { asm!("out dx, al", in("dx") self.0, in("al") value, options(nomem, nostack)) }
     }
 
-    pub(crate) fn read32(self) -> u32 {
-        let value;
-        // SAFETY: reading a port touches no memory (`new`).
-        unsafe { asm!("in eax, dx", in("dx") self.0, out("eax") value, options(nomem, nostack)) }
-        value
-    }
-
     pub(crate) fn write32(self, value: u32) {
         // SAFETY: writing the port touches no memory that Rust uses (`new`).
         unsafe { asm!("out dx, eax", in("dx") self.0, in("eax") value, options(nomem, nostack)) }

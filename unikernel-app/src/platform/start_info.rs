@@ -21,6 +21,14 @@ struct Header {
 }
 
 #[repr(C)]
+struct Module {
+    start: u64,
+    len: u64,
+    command_line: u64,
+    reserved: u64,
+}
+
+#[repr(C)]
 struct Region {
     start: u64,
     len: u64,
@@ -46,9 +54,18 @@ impl StartInfo {
         (header.magic == MAGIC && header.version >= 1).then_some(Self { at: at.into(), header })
     }
 
-    /// Modules that the loader brought (`-initrd`). This image has no use for them.
-    pub(crate) fn module_count(&self) -> u32 {
-        self.header.module_count
+    /// Where the first module lies (`-initrd`), if there is one.
+    pub(crate) fn module(&self) -> Option<Range<u64>> {
+        let first = self.header.modules as usize as *const Module;
+        // SAFETY: the loader put so many modules there (`read`).
+        let module = (self.header.module_count > 0).then(|| unsafe { first.read_unaligned() })?;
+        Some(module.start..module.start.saturating_add(module.len))
+    }
+
+    /// Where the root of ACPI's tables is, if there is one.
+    #[allow(dead_code, reason = "only the loader of Hermit's applications asks")]
+    pub(crate) fn rsdp(&self) -> Option<u64> {
+        (self.header.rsdp != 0).then_some(self.header.rsdp)
     }
 
     /// Every range of RAM.
