@@ -54,6 +54,12 @@ pub(crate) fn first_key(bytes: &[u8], birth: u64, at: u64) -> Option<(u64, u8, V
     Some((end as u64, level, [prefix, suffix].concat()))
 }
 
+/// The check that the node in `bytes` has, whether it fits or not.
+pub(crate) fn stored_check(bytes: &[u8]) -> Option<u32> {
+    let field = bytes.get(MAGIC.len()..CHECKED_FROM)?.first_chunk()?;
+    Some(u32::from_le_bytes(*field))
+}
+
 /// A node, as it lies on the disk. A clone shares its bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
