@@ -57,6 +57,7 @@ pub use store::log_reader::{
 pub use store::lumps::{LumpHead, LumpId, LumpStore};
 pub use store::names::{KeyRange, Name};
 pub use store::scan::{Row, Scan};
+pub use store::segments::{Segment, Usage};
 pub use store::{Counts, CreateOptions, Cut, Info, OpenOptions, Stat, Store};
 pub use traits::{Digest, Entry, Kind, KvRead, KvWrite};
 pub use uuid::Uuid;

@@ -3,7 +3,7 @@
 use super::{BLOCK, device, key, lived, new_device, open};
 use nerite::{
     BlockDevice, DeviceError, DeviceErrorKind, Fault, Geometry, KvWrite, LogItem, LogOperation,
-    LogReader, MemoryDevice, Part, ReadRequest, WriteRequest,
+    LogReader, MemoryDevice, Part, ReadRequest, Usage, WriteRequest,
 };
 use nerite_tests::Random;
 
@@ -212,6 +212,32 @@ fn every_segment_of_a_store_that_has_lived_can_be_walked_through() {
     let operations: Vec<_> = all.iter().flat_map(|seen| &seen.operations).collect();
     assert!(tail.operations.iter().all(|operation| operations.contains(&operation)));
     assert_eq!(seen(reader.segment(segments)), Seen::default());
+}
+
+#[test]
+fn a_store_tells_of_each_segment_what_lies_in_it() {
+    let device = lived(1);
+    let store = open(&device, 9);
+    let segments = store.segments();
+    let reader = LogReader::open(&device).unwrap();
+    assert_eq!(segments.len(), reader.head().segment_count as usize);
+    let mut tail = Vec::new();
+    let mut walk = reader.tail();
+    while let Some(item) = walk.next().unwrap() {
+        if let LogItem::Frame(frame) = item {
+            tail.push(frame.segment);
+        }
+    }
+    tail.dedup();
+    let of = |usage| segments.iter().filter(move |segment| segment.usage == usage);
+    let numbers = |usage| of(usage).map(|segment| segment.number);
+    assert!(tail.iter().all(|segment| numbers(Usage::Tail).any(|number| number == *segment)));
+    // The tail can start at the very end of a segment.
+    assert!((tail.len()..=tail.len() + 1).contains(&numbers(Usage::Tail).count()));
+    assert_eq!(numbers(Usage::Next).count(), 2);
+    assert!(numbers(Usage::Nodes).all(|number| seen(reader.segment(number)).nodes > 0));
+    let live: u64 = of(Usage::Chain).map(|segment| segment.live_bytes).sum();
+    assert!(live > 0 && of(Usage::Free).all(|segment| segment.live_bytes == 0));
 }
 
 #[test]

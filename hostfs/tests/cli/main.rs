@@ -6,6 +6,7 @@ mod data;
 mod dump;
 mod image;
 mod listing;
+mod log;
 mod lumps;
 mod part;
 mod refusals;

@@ -114,7 +114,7 @@ pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static [&'static st
 }
 
 /// Those that only read, once `k` is a value.
-pub(crate) const READERS: [(&str, &[&str]); 13] = [
+pub(crate) const READERS: [(&str, &[&str]); 17] = [
     ("get", &["k"]),
     ("exists", &["k"]),
     ("size", &["k"]),
@@ -126,6 +126,10 @@ pub(crate) const READERS: [(&str, &[&str]); 13] = [
     ("stat", &["k"]),
     ("info", &[]),
     ("verify", &[]),
+    ("log", &[]),
+    ("log", &["--json", "--segment", "1"]),
+    ("map", &[]),
+    ("map", &["--json"]),
     ("dump", &[]),
     ("open", &["--read-only"]),
 ];

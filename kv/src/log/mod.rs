@@ -34,5 +34,5 @@ pub(crate) use nodes::{NewNodes, read_node, read_table};
 pub(crate) use open::Open;
 pub(crate) use replay::{Event, Replayed, replay};
 pub(crate) use reserve::{NAMED, Purpose, STEP_BYTES_MIN, kept_by_steps};
-pub(crate) use segments::{By, Kind, Segments};
+pub(crate) use segments::{By, Kind, Segments, State};
 pub(crate) use walk::{Step as WalkStep, Walk};

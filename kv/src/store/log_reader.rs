@@ -1,5 +1,6 @@
 //! What lies in the log, for tools: frames and records, of a store that is whole or damaged.
 
+use super::Store;
 use super::names::{KeyRange, Name};
 use super::recovery::check_readable;
 use crate::clock::Timestamp;
@@ -238,6 +239,17 @@ impl<D: BlockDevice> LogReader<D> {
 
     fn walk<'a>(&self, walk: Walk<'a, D>) -> LogWalk<'a, D> {
         LogWalk { walk, layout: self.superblock.layout }
+    }
+}
+
+impl<D: BlockDevice> Store<D> {
+    /// A look at the log of this store. What is written meanwhile may seem damaged to it.
+    ///
+    /// # Errors
+    /// None that a store on the same device would not have had.
+    pub fn log_reader(&self) -> Result<LogReader<&D>, Error> {
+        let superblock = *self.log.lock().superblock();
+        Ok(LogReader { disk: Disk::new(self.disk.device())?, superblock })
     }
 }
 

@@ -26,6 +26,7 @@ mod recovery;
 mod rename;
 mod room;
 pub mod scan;
+pub mod segments;
 mod verify;
 mod write;
 

@@ -16,28 +16,11 @@
 use crate::number;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use nerite::{Key, LumpId};
+use nerite::{Key, LumpId, Name};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
 
 const VERSION: u32 = 1;
-
-/// What a value is called, in the order of a dump.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Name {
-    Key(Key),
-    Lump(LumpId),
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => key.fmt(f),
-            Self::Lump(id) => write!(f, "lump 0x{id}"),
-        }
-    }
-}
 
 /// A value and its name.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,6 +123,18 @@ fn text_or_base64(bytes: &[u8]) -> (Option<String>, Option<String>) {
         Ok(text) => (Some(text.to_owned()), None),
         Err(_) => (None, Some(STANDARD.encode(bytes))),
     }
+}
+
+/// Adds what a value is called to an object of JSON.
+pub(crate) fn name_fields(name: &Name, fields: &mut serde_json::Value) {
+    let (field, text) = match name {
+        Name::Lump(id) => ("lump", format!("0x{id}")),
+        Name::Key(key) => match text_or_base64(key.as_bytes()) {
+            (Some(text), _) => ("key", text),
+            (None, base64) => ("key64", base64.unwrap_or_default()),
+        },
+    };
+    fields[field] = text.into();
 }
 
 fn shown(hash: &Sha256) -> String {

@@ -55,6 +55,11 @@ pub(crate) enum Verb {
     Info(Image),
     /// Read all that the store holds, and print what is wrong with it
     Verify(Image),
+    /// Show the log: frames and operations, from the tail or in a segment
+    #[command(visible_alias = "journal")]
+    Log(Log),
+    /// Draw a map of the segments: what they are used for, what is live
+    Map(Map),
     /// Free all the room that can be freed, now
     Gc(Image),
 }
@@ -76,6 +81,8 @@ impl Verb {
             Self::Dump(args) => &args.image,
             Self::Load(args) => &args.image,
             Self::Stat(args) => &args.image,
+            Self::Log(args) => &args.image,
+            Self::Map(args) => &args.image,
             Self::Info(image) | Self::Verify(image) | Self::Gc(image) => image,
         };
         &image.image
@@ -102,6 +109,8 @@ impl Verb {
             | Self::Dump(_)
             | Self::Stat(_)
             | Self::Info(_)
+            | Self::Log(_)
+            | Self::Map(_)
             | Self::Verify(_) => false,
         }
     }
@@ -248,4 +257,31 @@ pub(crate) struct Stat {
     /// A value or a dictionary [default: the whole store]
     #[arg(value_parser = key_parser())]
     pub(crate) key: Option<Key>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Log {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// From this operation on
+    #[arg(long, value_name = "NUMBER", default_value = "0", hide_default_value = true)]
+    pub(crate) from: u64,
+    /// All that is found in this segment, in use or not, in place of the tail
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) segment: Option<u32>,
+    /// A line of JSON for each
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Map {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// As a picture, into this file, in place of what it holds
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) svg: Option<PathBuf>,
+    /// A line of JSON for each segment
+    #[arg(long)]
+    pub(crate) json: bool,
 }

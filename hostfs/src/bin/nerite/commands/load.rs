@@ -5,12 +5,12 @@
 
 use crate::cli::verbs as cli;
 use crate::failure::{Code, Failure};
-use crate::format::{Name, Reader, Row};
+use crate::format::{Reader, Row};
 use crate::open::Opened;
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::size::Bytes;
-use nerite::{Batch, Error, Key, Kind, KvRead, LumpId};
+use nerite::{Batch, Error, Key, Kind, KvRead, LumpId, Name};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 

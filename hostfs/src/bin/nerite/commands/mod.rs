@@ -8,7 +8,9 @@ mod dump;
 mod image;
 mod inspect;
 mod load;
+mod log;
 mod lump;
+mod map;
 mod scan;
 mod session;
 mod verb;
@@ -57,6 +59,8 @@ fn alone(command: &Verb) -> Result<(), Failure> {
             let mut dump = load::source(args)?;
             open_to_write(image, |store| load::load(&Opened { image, store }, &mut dump, &mut out))
         }
+        // The log of a store that can't be opened is what one wants to see most.
+        Verb::Log(args) => log::of_image(args, &mut out),
         _ if command.writes() => {
             open_to_write(image, |store| verb::on(&Opened { image, store }, command, &mut out))
         }
