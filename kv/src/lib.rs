@@ -56,6 +56,7 @@ pub use store::log_reader::{
 };
 pub use store::lumps::{LumpHead, LumpId, LumpStore};
 pub use store::names::{KeyRange, Name};
+pub use store::salvage::{Loss, Lost, Salvage, Salvaged, SalvagedValue};
 pub use store::scan::{Row, Scan};
 pub use store::segments::{Segment, Usage};
 pub use store::{Counts, CreateOptions, Cut, Info, OpenOptions, Stat, Store};

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod log;
+mod salvage;
 
 use nerite::{CreateOptions, Key, KvWrite, MemoryDevice, OpenOptions, Store};
 use nerite_tests::TestClock;

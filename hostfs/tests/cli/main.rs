@@ -12,6 +12,7 @@ mod part;
 mod refusals;
 mod resize;
 mod run;
+mod salvage;
 mod session;
 mod terminal;
 mod walk;

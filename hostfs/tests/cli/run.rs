@@ -114,7 +114,7 @@ pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static [&'static st
 }
 
 /// Those that only read, once `k` is a value.
-pub(crate) const READERS: [(&str, &[&str]); 17] = [
+pub(crate) const READERS: [(&str, &[&str]); 18] = [
     ("get", &["k"]),
     ("exists", &["k"]),
     ("size", &["k"]),
@@ -125,7 +125,8 @@ pub(crate) const READERS: [(&str, &[&str]); 17] = [
     ("stat", &[]),
     ("stat", &["k"]),
     ("info", &[]),
-    ("verify", &[]),
+    ("check", &[]),
+    ("verify", &["--json"]),
     ("log", &[]),
     ("log", &["--json", "--segment", "1"]),
     ("map", &[]),

@@ -30,7 +30,7 @@ pub(crate) use contents::{Content, Contents, Kept, kept_records};
 pub(crate) use disk::Disk;
 pub(crate) use fetch::{Fetched, fetch};
 pub(crate) use flip::{Progress, Step};
-pub(crate) use nodes::{NewNodes, read_node, read_table};
+pub(crate) use nodes::{NewNodes, read_node, read_or_mend_node, read_table};
 pub(crate) use open::Open;
 pub(crate) use replay::{Event, Replayed, replay};
 pub(crate) use reserve::{NAMED, Purpose, STEP_BYTES_MIN, kept_by_steps};

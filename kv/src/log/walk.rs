@@ -241,6 +241,8 @@ impl<'a, D: BlockDevice> Walk<'a, D> {
     fn lose(&mut self, mut chain: Chain) -> Result<Next, Error> {
         let layout = &self.superblock.layout;
         let point = chain.point;
+        // It stood in the header.
+        self.time = Timestamp::default();
         chain.ahead = self.ahead(&point)?;
         let last = chain.ahead.map_or(u64::MAX, |ahead| ahead.sequence);
         let (mut at, mut len) = (point.at(layout), 0);

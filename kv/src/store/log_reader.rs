@@ -154,8 +154,8 @@ pub struct LogRecord<'a> {
     pub len: u32,
     /// Counts operations from 1.
     pub sequence: u64,
-    /// When the value was written; of a copy of a record without a time of its own, 0: it is where the
-    /// index says.
+    /// When the value was written; 0 if only the index knows, as of copies of some records, or if the
+    /// header of the frame that had it is lost.
     pub modified: Timestamp,
     /// What was done.
     pub operation: LogOperation<'a>,

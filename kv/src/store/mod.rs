@@ -25,6 +25,7 @@ mod read;
 mod recovery;
 mod rename;
 mod room;
+pub mod salvage;
 pub mod scan;
 pub mod segments;
 mod verify;

@@ -25,6 +25,8 @@ Examples:
   nerite rm disk.img /tls                      remove /tls and all below it
   nerite dump disk.img > backup                all keys and values, as text
   nerite load new.img < backup                 and back
+  nerite check disk.img                        whether anything is damaged
+  nerite salvage disk.img new.img              what can be read, in a new one
   nerite open disk.img                         many commands, one by one
 
 Keys are paths of names, as /net/host. The leading / may be left out; / alone
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Create(Create),
     /// Make an image longer, and its store with it
     Resize(Resize),
+    /// Save what can be read of a damaged image into a new one
+    Salvage(Salvage),
     #[command(flatten)]
     Verb(Verb),
     /// Open an image and work on it line by line, typed or piped
@@ -104,6 +108,22 @@ pub(crate) struct Resize {
     /// [default: what the image has, as after a volume was extended]
     #[arg(value_parser = size::parse, verbatim_doc_comment)]
     pub(crate) size: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Salvage {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// The new image, which must not be there yet
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// The size of the new image, with K, M, G or T if you like
+    /// [default: that of the damaged store]
+    #[arg(long, value_parser = size::parse, verbatim_doc_comment)]
+    pub(crate) size: Option<u64>,
+    /// Lines of JSON in place of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -53,8 +53,9 @@ pub(crate) enum Verb {
     /// Show what the store is: version, name, sizes
     #[command(visible_alias = "header")]
     Info(Image),
-    /// Read all that the store holds, and print what is wrong with it
-    Verify(Image),
+    /// Read all that the store holds, and print what is damaged and lost
+    #[command(visible_alias = "verify")]
+    Check(Check),
     /// Show the log: frames and operations, from the tail or in a segment
     #[command(visible_alias = "journal")]
     Log(Log),
@@ -83,7 +84,8 @@ impl Verb {
             Self::Stat(args) => &args.image,
             Self::Log(args) => &args.image,
             Self::Map(args) => &args.image,
-            Self::Info(image) | Self::Verify(image) | Self::Gc(image) => image,
+            Self::Check(args) => &args.image,
+            Self::Info(image) | Self::Gc(image) => image,
         };
         &image.image
     }
@@ -111,7 +113,7 @@ impl Verb {
             | Self::Info(_)
             | Self::Log(_)
             | Self::Map(_)
-            | Self::Verify(_) => false,
+            | Self::Check(_) => false,
         }
     }
 }
@@ -282,6 +284,15 @@ pub(crate) struct Map {
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub(crate) svg: Option<PathBuf>,
     /// A line of JSON for each segment
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// A line of JSON for each damaged place
     #[arg(long)]
     pub(crate) json: bool,
 }

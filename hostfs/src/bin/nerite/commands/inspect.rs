@@ -1,7 +1,7 @@
-//! `ls`, `stat` and `verify`.
+//! `ls` and `stat`.
 
 use crate::cli::verbs as cli;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::open::Opened;
 use crate::out::Out;
 use crate::size::Bytes;
@@ -111,19 +111,6 @@ fn figures(store: &Store<FileDevice>) -> Result<String, Error> {
         Bytes(stat.used_bytes),
         Bytes(stat.free_bytes),
     ))
-}
-
-/// Proves all that the store names, and prints what is wrong.
-pub(crate) fn verify(at: &Opened<'_>, out: &mut Out) -> Result<(), Failure> {
-    let findings = at.store.verify().map_err(|error| at.failed(error))?;
-    for finding in &findings {
-        out.line(finding)?;
-    }
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let message = format!("{}: damaged in {} place(s)", at.image.display(), findings.len());
-    Err(Failure::new(Code::Corrupt, message))
 }
 
 fn describe(store: &Store<FileDevice>, key: &Key) -> Result<String, Error> {

@@ -1,6 +1,7 @@
 //! What the commands do.
 
 mod bench;
+mod check;
 mod complete;
 mod copy;
 mod data;
@@ -9,8 +10,10 @@ mod image;
 mod inspect;
 mod load;
 mod log;
+mod losses;
 mod lump;
 mod map;
+mod salvage;
 mod scan;
 mod session;
 mod verb;
@@ -29,6 +32,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(args) => image::create(&args),
         Command::Resize(args) => image::resize(&args),
+        Command::Salvage(args) => salvage::salvage(&args),
         Command::Open(args) => session::open(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Verb(command) => alone(&command),
@@ -59,8 +63,9 @@ fn alone(command: &Verb) -> Result<(), Failure> {
             let mut dump = load::source(args)?;
             open_to_write(image, |store| load::load(&Opened { image, store }, &mut dump, &mut out))
         }
-        // The log of a store that can't be opened is what one wants to see most.
+        // Of a store that can't be opened one wants to see most what these show.
         Verb::Log(args) => log::of_image(args, &mut out),
+        Verb::Check(args) => check::of_image(args, &mut out),
         _ if command.writes() => {
             open_to_write(image, |store| verb::on(&Opened { image, store }, command, &mut out))
         }

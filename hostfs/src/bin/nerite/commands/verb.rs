@@ -1,6 +1,6 @@
 //! Which function does what on an open store.
 
-use super::{copy, data, dump, image, inspect, load, log, lump, map, scan};
+use super::{check, copy, data, dump, image, inspect, load, log, lump, map, scan};
 use crate::cli::verbs::{self as cli, Verb};
 use crate::failure::Failure;
 use crate::open::Opened;
@@ -30,7 +30,7 @@ pub(super) fn on(at: &Opened<'_>, verb: &Verb, out: &mut Out) -> Result<(), Fail
         Verb::Dump(args) => dump::dump(at, args, out),
         Verb::Load(args) => load::load(at, &mut load::source(args)?, out),
         Verb::Info(_) => image::info(at, out),
-        Verb::Verify(_) => inspect::verify(at, out),
+        Verb::Check(args) => check::check(at, args, out),
         Verb::Log(args) => log::log(at, args, out),
         Verb::Map(args) => map::map(at, args, out),
         Verb::Gc(_) => image::gc(at, out),
