@@ -198,3 +198,26 @@ fn what_is_set_with_a_time_has_that_time_and_all_else_that_of_the_commit() {
     let again = Store::open(&device, || Timestamp(8), OpenOptions::new(3)).unwrap();
     assert_eq!(times(&again), [99, 99, 7, 7]);
 }
+
+#[test]
+fn a_range_of_keys_goes_in_one_commit_and_nothing_else_does() {
+    let device = CountingDevice::new(MemoryDevice::new(512, 8192));
+    let store = store_on(&device, OpenOptions::new(2));
+    for path in ["/a", "/b", "/b/", "/c/1", "/c/2", "/d"] {
+        let _ = store.set(&key(path), b"v");
+    }
+    store.lumps().put(nerite::LumpId(0), b"v").unwrap();
+    device.take();
+    assert!(store.remove_range(key("/b")..key("/c/2")).unwrap());
+    let Counts { flushes, .. } = device.take();
+    assert_eq!(flushes, 1);
+    assert!(!store.remove_range(key("/b")..key("/c/2")).unwrap(), "there is nothing left");
+    assert!(!store.remove_range(key("/d")..key("/a")).unwrap(), "reversed");
+    assert_eq!(device.take().flushes, 0);
+    let left = |path: &str| store.exists(&key(path)).unwrap();
+    assert_eq!(["/a", "/c/2", "/d"].map(left), [Some(Kind::Value); 3]);
+    assert_eq!(["/b", "/c/1"].map(left), [None; 2]);
+    assert!(store.remove_range(..).unwrap());
+    assert_eq!((left("/a"), store.lumps().list().unwrap().len()), (None, 1), "lumps stay");
+    assert_eq!(store.verify().unwrap(), []);
+}

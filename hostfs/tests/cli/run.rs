@@ -136,9 +136,10 @@ pub(crate) const READERS: [(&str, &[&str]); 18] = [
 ];
 
 /// Those that change the store, or may.
-pub(crate) const WRITERS: [(&str, &[&str]); 10] = [
+pub(crate) const WRITERS: [(&str, &[&str]); 11] = [
     ("set", &["k", "v"]),
     ("rm", &["k"]),
+    ("rm-range", &["a", "z"]),
     ("mv", &["k", "l"]),
     ("cp", &["k", "l"]),
     ("touch", &["k"]),

@@ -167,7 +167,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
     pub fn delete_range(self, range: impl RangeBounds<LumpId>) -> Result<bool, Error> {
         let mut log = self.0.writer()?;
         let (from, to) = bounds(&range);
-        if from < to { self.0.remove_range(&mut log, &from, &to) } else { Ok(false) }
+        if from < to { self.0.remove_between(&mut log, &from, &to) } else { Ok(false) }
     }
 
     /// All lumps, in numeric order. Memory grows with their number:

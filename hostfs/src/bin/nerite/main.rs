@@ -11,6 +11,8 @@ mod size;
 
 mod number;
 
+mod time;
+
 mod cli;
 
 mod open;

@@ -47,10 +47,10 @@ Exit status:
      image is too small for a store
 A failure is one line on standard error.
 
-An image may be open in one writer (a guest, create, resize, set, rm, mv, cp,
-touch, allocate, load, gc, open), or in any number of readers (the others, and
-open --read-only): all others are refused at once. Readers write nothing to it.
-When a writer ends with 0, what it did is on stable storage.";
+An image may be open in one writer (a guest, create, resize, set, rm, rm-range,
+mv, cp, touch, allocate, load, gc, open), or in any number of readers (the
+others, and open --read-only): all others are refused at once. Readers write
+nothing to it. When a writer ends with 0, what it did is on stable storage.";
 
 /// Looks into Nerite stores on image files and block devices, and changes them.
 #[derive(Debug, Parser)]

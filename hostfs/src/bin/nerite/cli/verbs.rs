@@ -2,8 +2,8 @@
 //! session, which keeps it open.
 
 use super::lump::Lump;
-use super::values::{Image, key_parser, parse_time};
-use crate::size;
+use super::values::{Image, key_parser};
+use crate::{size, time};
 use clap::{Args, Subcommand};
 use nerite::{Key, Timestamp};
 use std::ffi::OsString;
@@ -29,6 +29,8 @@ pub(crate) enum Verb {
     Digest(OneKey),
     /// Remove a value, or a dictionary with everything below it
     Rm(Rm),
+    /// Remove all values of a range of keys, all at once
+    RmRange(RmRange),
     /// Move a value, or a dictionary with everything below it, all at once
     Mv(TwoKeys),
     /// Copy a value, or with -R a dictionary, all at once
@@ -75,6 +77,7 @@ impl Verb {
             Self::Ls(args) => &args.image,
             Self::Scan(args) => &args.image,
             Self::Rm(args) => &args.at.image,
+            Self::RmRange(args) => &args.image,
             Self::Mv(args) => &args.image,
             Self::Cp(args) => &args.keys.image,
             Self::Allocate(args) => &args.at.image,
@@ -96,6 +99,7 @@ impl Verb {
             Self::Lump { command } => command.writes(),
             Self::Set(_)
             | Self::Rm(_)
+            | Self::RmRange(_)
             | Self::Mv(_)
             | Self::Cp(_)
             | Self::Touch(_)
@@ -215,6 +219,18 @@ pub(crate) struct Rm {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct RmRange {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// The first key, which need not have a value
+    #[arg(value_parser = key_parser())]
+    pub(crate) from: Key,
+    /// The key behind the last one
+    #[arg(value_parser = key_parser())]
+    pub(crate) to: Key,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Cp {
     #[command(flatten)]
     pub(crate) keys: TwoKeys,
@@ -231,7 +247,7 @@ pub(crate) struct Allocate {
     #[arg(value_parser = size::parse)]
     pub(crate) size: u64,
     /// Its time, as 2026-01-02T03:04:05Z [default: now]
-    #[arg(long, value_parser = parse_time)]
+    #[arg(long, value_parser = time::parse)]
     pub(crate) time: Option<Timestamp>,
 }
 

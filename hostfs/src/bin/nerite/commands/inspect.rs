@@ -5,11 +5,12 @@ use crate::failure::Failure;
 use crate::open::Opened;
 use crate::out::Out;
 use crate::size::Bytes;
+use crate::time::system_time;
 use humantime::Rfc3339Timestamp;
 use nerite::{Entry, Error, Key, Kind, KvRead, Store, Timestamp};
 use nerite_hostfs::FileDevice;
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// Entries fetched at once, so that memory does not grow with the dictionary.
 const PAGE_LEN: usize = 256;
@@ -135,9 +136,4 @@ fn time_of(kind: Kind, time: Timestamp, format: fn(SystemTime) -> Rfc3339Timesta
         return "-".to_owned();
     }
     format(system_time(time)).to_string()
-}
-
-/// 64 bits of nanoseconds end in 2554, well within what `SystemTime` and RFC 3339 can hold.
-pub(super) fn system_time(time: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_nanos(time.0)
 }

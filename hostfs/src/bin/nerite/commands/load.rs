@@ -10,7 +10,7 @@ use crate::open::Opened;
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::size::Bytes;
-use nerite::{Batch, Error, Key, Kind, KvRead, LumpId, Name};
+use nerite::{Batch, Error, Key, Kind, KvRead, LumpId, Name, Timestamp};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
@@ -193,10 +193,11 @@ impl Loading<'_> {
         }
         let mut batch = Batch::new();
         for row in rows {
-            match &row.name {
-                Name::Key(key) => batch.set(key, &row.value),
+            match (&row.name, row.time) {
+                (Name::Key(key), Some(time)) => batch.set_modified(key, &row.value, time),
+                (Name::Key(key), None) => batch.set(key, &row.value),
                 // A batch can't have them, so each comes alone.
-                Name::Lump(id) => return self.lump(*id, &row.value),
+                (Name::Lump(id), time) => return self.lump(*id, &row.value, time),
             }
         }
         match self.at.store.write(&batch) {
@@ -214,8 +215,13 @@ impl Loading<'_> {
         }
     }
 
-    fn lump(&mut self, id: LumpId, value: &[u8]) -> Result<(), Failure> {
-        self.at.store.lumps().put(id, value).map_err(|error| self.stopped(error))?;
+    fn lump(&mut self, id: LumpId, value: &[u8], time: Option<Timestamp>) -> Result<(), Failure> {
+        let lumps = self.at.store.lumps();
+        let put = match time {
+            Some(time) => lumps.put_modified(id, value, time),
+            None => lumps.put(id, value),
+        };
+        put.map_err(|error| self.stopped(error))?;
         self.done += 1;
         self.commits += 1;
         Ok(())

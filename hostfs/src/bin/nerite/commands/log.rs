@@ -1,14 +1,12 @@
 //! `log`: what lies in the log, frame by frame.
 
-use super::inspect::system_time;
 use crate::cli::verbs as cli;
 use crate::failure::{Code, Failure};
 use crate::format::name_fields;
 use crate::open::Opened;
 use crate::out::Out;
-use nerite::{
-    BlockDevice, LogFrame, LogHead, LogItem, LogOperation, LogReader, LogRecord, Timestamp,
-};
+use crate::time::shown;
+use nerite::{BlockDevice, LogFrame, LogHead, LogItem, LogOperation, LogReader, LogRecord};
 use nerite_hostfs::FileDevice;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -208,8 +206,4 @@ fn json_of(item: &LogItem<'_>) -> Value {
         LogItem::End { at, frame } => json!({ "end": { "at": at, "frame": frame } }),
         _ => Value::Null,
     }
-}
-
-fn shown(time: Timestamp) -> String {
-    humantime::format_rfc3339_nanos(system_time(time)).to_string()
 }

@@ -20,6 +20,7 @@ pub(super) fn on(at: &Opened<'_>, verb: &Verb, out: &mut Out) -> Result<(), Fail
         Verb::Size(args) => data::size(at, &args.key, out),
         Verb::Digest(args) => data::digest(at, &args.key, out),
         Verb::Rm(args) => data::rm(at, args),
+        Verb::RmRange(args) => data::rm_range(at, args, out),
         Verb::Mv(args) => copy::mv(at, args),
         Verb::Cp(args) => copy::cp(at, args),
         Verb::Touch(args) => data::touch(at, &args.key),
