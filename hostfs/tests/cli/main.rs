@@ -4,6 +4,7 @@ mod bench;
 mod copy;
 mod data;
 mod dump;
+mod everywhere;
 mod image;
 mod listing;
 mod log;

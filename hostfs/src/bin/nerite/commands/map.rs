@@ -1,12 +1,14 @@
 //! `map`: a picture of the segments.
 
 use crate::cli::verbs as cli;
+use crate::color;
 use crate::failure::Failure;
 use crate::open::Opened;
 use crate::out::Out;
 use nerite::{Segment, Usage};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::io;
 
 /// Segments on a line of text, and in a row of the picture.
 const ROW: usize = 32;
@@ -16,14 +18,15 @@ const ROW_DRAWN: usize = 64;
 const CELL: usize = 12;
 const GAP: usize = 2;
 
-/// A use: how it is shown, called, and drawn. Where it has live bytes, a digit follows the letter.
-const USES: [(Usage, char, &str, &str); 6] = [
-    (Usage::Tail, 't', "tail of the log", "#d55e00"),
-    (Usage::Chain, 'c', "log", "#e69f00"),
-    (Usage::Survivors, 's', "survivors", "#009e73"),
-    (Usage::Nodes, 'n', "nodes", "#0072b2"),
-    (Usage::Next, '+', "next", "#cc79a7"),
-    (Usage::Free, '.', "free", "#dddddd"),
+/// A use: how it is shown, called, and drawn, and its colour on terminals. Where it has live bytes, a
+/// digit follows the letter.
+const USES: [(Usage, char, &str, &str, &str); 6] = [
+    (Usage::Tail, 't', "tail of the log", "#d55e00", "31"),
+    (Usage::Chain, 'c', "log", "#e69f00", "33"),
+    (Usage::Survivors, 's', "survivors", "#009e73", "32"),
+    (Usage::Nodes, 'n', "nodes", "#0072b2", "34"),
+    (Usage::Next, '+', "next", "#cc79a7", "35"),
+    (Usage::Free, '.', "free", "#dddddd", "2"),
 ];
 
 /// Shows what each segment is used for, and how much of it is live.
@@ -45,15 +48,20 @@ pub(crate) fn map(at: &Opened<'_>, args: &cli::Map, out: &mut Out) -> Result<(),
         }
         return Ok(());
     }
+    let is_colored = color::is_on(&io::stdout());
     for (row, line) in segments.chunks(ROW).enumerate() {
-        let cells: String =
-            line.iter().flat_map(|segment| cell(segment, info.segment_size)).collect();
+        let cell = |segment| {
+            let text: String = cell(segment, info.segment_size).iter().collect();
+            color::paint(is_colored, of(segment.usage).4, &text)
+        };
+        let cells: String = line.iter().map(cell).collect();
         out.line(format_args!("{:>6}  {cells}", row * ROW))?;
     }
     let count = segments.len();
     out.line(format_args!("\n{count} segments of {} bytes:", info.segment_size))?;
-    for (usage, letter, name, _) in USES {
+    for (usage, letter, name, _, code) in USES {
         let (count, live) = sums(&segments, usage);
+        let letter = color::paint(is_colored, code, &letter.to_string());
         let percent = percent(live, count as u64 * info.segment_size);
         match usage {
             Usage::Free | Usage::Next => out.line(format_args!("  {letter}  {count:>5} {name}"))?,
@@ -63,7 +71,7 @@ pub(crate) fn map(at: &Opened<'_>, args: &cli::Map, out: &mut Out) -> Result<(),
     out.line("The digit is the share that is live: 0 is none, 1 up to a ninth, 9 almost all.")
 }
 
-fn of(usage: Usage) -> (Usage, char, &'static str, &'static str) {
+fn of(usage: Usage) -> (Usage, char, &'static str, &'static str, &'static str) {
     // A use that is not known here is shown as if nothing were there.
     USES.into_iter().find(|known| known.0 == usage).unwrap_or(USES[5])
 }
@@ -103,7 +111,7 @@ fn drawn(segments: &[Segment], size: u64) -> String {
     );
     // Writing to a string can't fail.
     for (index, segment) in segments.iter().enumerate() {
-        let (_, _, name, colour) = of(segment.usage);
+        let (_, _, name, colour, _) = of(segment.usage);
         let (x, y) = (CELL + index % ROW_DRAWN * CELL, CELL + index / ROW_DRAWN * CELL);
         let edge = CELL - GAP;
         let share = percent(segment.live_bytes, size);
@@ -116,7 +124,7 @@ fn drawn(segments: &[Segment], size: u64) -> String {
         );
         let _ = writeln!(svg, "</g>");
     }
-    for (index, (usage, _, name, colour)) in USES.into_iter().enumerate() {
+    for (index, (usage, _, name, colour, _)) in USES.into_iter().enumerate() {
         let y = grid + (index + 2) * CELL * 2;
         let (count, live) = sums(segments, usage);
         let share = percent(live, count as u64 * size);

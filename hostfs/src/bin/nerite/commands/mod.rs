@@ -12,7 +12,9 @@ mod load;
 mod log;
 mod losses;
 mod lump;
+mod manual;
 mod map;
+mod plot;
 mod salvage;
 mod scan;
 mod session;
@@ -35,6 +37,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Salvage(args) => salvage::salvage(&args),
         Command::Open(args) => session::open(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::man(&folder),
         Command::Verb(command) => alone(&command),
     }
 }
