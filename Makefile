@@ -43,6 +43,11 @@ SHARE := --seed 1 --workloads 240
 FLOORS := --least-states 800000 --least-depth2 600000
 DEEP_SHARE := --seed 1001 --workloads 12 --depth 3
 
+# For `make install`: where, and for packages, below which folder.
+PREFIX ?= /usr/local
+DESTDIR ?=
+ROOT := $(DESTDIR)$(PREFIX)
+
 # For `make run` and `make hermit`: the machine (q35 or microvm), the disk, more words for the guest.
 MACHINE ?= q35
 DISK ?= run/disk.img
@@ -60,6 +65,25 @@ setup: ## Fetch what is missing: QEMU, and the sources of the standard library
 .PHONY: tool
 tool: setup ## Build the command-line tool: target/release/nerite
 	@$(CARGO) build --quiet --release -p nerite-hostfs
+
+.PHONY: man
+man: tool ## Make the manual pages: target/man
+	@$(TOOL) man $(TARGET)/man
+
+.PHONY: completions
+completions: tool ## Make what shells complete by: target/completions
+	@mkdir -p $(TARGET)/completions
+	@$(TOOL) completions bash > $(TARGET)/completions/nerite
+	@$(TOOL) completions zsh > $(TARGET)/completions/_nerite
+	@$(TOOL) completions fish > $(TARGET)/completions/nerite.fish
+
+.PHONY: install
+install: tool man completions ## Put the tool, its pages and completions in place (PREFIX=/usr/local, DESTDIR)
+	@install -D -m 755 $(TOOL) '$(ROOT)/bin/nerite'
+	@install -D -m 644 -t '$(ROOT)/share/man/man1' $(TARGET)/man/*.1
+	@install -D -m 644 -t '$(ROOT)/share/bash-completion/completions' $(TARGET)/completions/nerite
+	@install -D -m 644 -t '$(ROOT)/share/zsh/site-functions' $(TARGET)/completions/_nerite
+	@install -D -m 644 -t '$(ROOT)/share/fish/vendor_completions.d' $(TARGET)/completions/nerite.fish
 
 .PHONY: image
 image: setup ## Build the bootable image: target/x86_64-unknown-none/image/nerite-unikernel

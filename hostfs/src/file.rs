@@ -161,6 +161,7 @@ impl BlockDevice for FileDevice {
     fn read(&self, requests: &mut [ReadRequest<'_>]) -> Result<(), DeviceError> {
         for request in requests {
             let offset = self.offset(request.block, request.buf.len())?;
+            log::trace!("read {} bytes at {offset}", request.buf.len());
             // Goes on after interruptions and short reads. A file that was cut off meanwhile ends
             // too early, which is an error as well.
             self.file.read_exact_at(request.buf, offset).map_err(at(request.block))?;
@@ -175,12 +176,14 @@ impl BlockDevice for FileDevice {
         }
         for request in requests {
             let offset = self.offset(request.block, request.len())?;
+            log::trace!("write {} bytes at {offset}", request.len());
             write_all_at(&self.file, request.bufs, offset).map_err(at(request.block))?;
         }
         Ok(())
     }
 
     fn flush(&self) -> Result<(), DeviceError> {
+        log::debug!("flush");
         // Never tried again after an error, not even EINTR: the second call would answer Ok about
         // pages that the first one gave up.
         fdatasync(&self.file).map_err(|errno| device_error(None, errno.into()))
@@ -198,6 +201,7 @@ impl BlockDevice for FileDevice {
             return Ok(());
         }
         let block_size = u64::from(self.geometry.block_size);
+        log::debug!("discard {} bytes at {}", count * block_size, block * block_size);
         let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         match rustix::io::retry_on_intr(|| {
             fallocate(&self.file, hole, block * block_size, count * block_size)

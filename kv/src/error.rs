@@ -137,6 +137,8 @@ pub enum Fault {
     },
     /// A whole record, but of another key or version than the index says.
     WrongRecord,
+    /// The device can't read it.
+    Unreadable,
 }
 
 impl fmt::Display for Error {
@@ -217,6 +219,7 @@ impl fmt::Display for Fault {
                 write!(f, "{what} are {found}, but {kept} by its count")
             }
             Self::WrongRecord => f.write_str("it is a record of another key or version"),
+            Self::Unreadable => f.write_str("the device can't read it"),
         }
     }
 }

@@ -51,8 +51,14 @@ pub use escape::Escaped;
 pub use key::{InvalidKey, Key};
 pub use memory::MemoryDevice;
 pub use store::batch::Batch;
+pub use store::log_reader::{
+    LogFrame, LogHead, LogItem, LogOperation, LogReader, LogRecord, LogWalk,
+};
 pub use store::lumps::{LumpHead, LumpId, LumpStore};
+pub use store::names::{KeyRange, LogKey, Name};
+pub use store::salvage::{Loss, Lost, Salvage, Salvaged, SalvagedValue};
 pub use store::scan::{Row, Scan};
+pub use store::segments::{Segment, Usage};
 pub use store::stream::{Reader, Writer};
 pub use store::{Counts, CreateOptions, Cut, Info, OpenOptions, Stat, Store};
 pub use traits::{Digest, Entry, Kind, KvRead, KvWrite};

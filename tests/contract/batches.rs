@@ -174,3 +174,50 @@ fn removed_dictionaries_count_too() {
     removals(100).unwrap();
     assert_eq!(store.list(&Key::ROOT).unwrap().len(), 1);
 }
+
+/// Values that come from elsewhere keep their times, through a checkpoint and another mount too.
+#[test]
+fn what_is_set_with_a_time_has_that_time_and_all_else_that_of_the_commit() {
+    let device = MemoryDevice::new(512, 8192);
+    let store = store_on(&device, OpenOptions::new(2));
+    let mut batch = Batch::new();
+    for (path, len) in [("/short", 10), ("/long", 3000)] {
+        batch.set_modified(&key(path), &vec![1; len], Timestamp(99));
+    }
+    batch.set(&key("/now"), b"v");
+    batch.set_modified(&key("/twice"), b"v", Timestamp(99));
+    batch.set(&key("/twice"), b"w");
+    store.write(&batch).unwrap();
+    let times = |store: &Store<&MemoryDevice>| {
+        ["/short", "/long", "/now", "/twice"].map(|path| store.last_modified(&key(path)).unwrap().0)
+    };
+    assert_eq!(times(&store), [99, 99, 7, 7]);
+    store.clean().unwrap();
+    assert_eq!(store.verify().unwrap(), []);
+    drop(store);
+    let again = Store::open(&device, || Timestamp(8), OpenOptions::new(3)).unwrap();
+    assert_eq!(times(&again), [99, 99, 7, 7]);
+}
+
+#[test]
+fn a_range_of_keys_goes_in_one_commit_and_nothing_else_does() {
+    let device = CountingDevice::new(MemoryDevice::new(512, 8192));
+    let store = store_on(&device, OpenOptions::new(2));
+    for path in ["/a", "/b", "/b/", "/c/1", "/c/2", "/d"] {
+        let _ = store.set(&key(path), b"v");
+    }
+    store.lumps().put(nerite::LumpId(0), b"v").unwrap();
+    device.take();
+    assert!(store.remove_range(key("/b")..key("/c/2")).unwrap());
+    let Counts { flushes, .. } = device.take();
+    assert_eq!(flushes, 1);
+    assert!(!store.remove_range(key("/b")..key("/c/2")).unwrap(), "there is nothing left");
+    assert!(!store.remove_range(key("/d")..key("/a")).unwrap(), "reversed");
+    assert_eq!(device.take().flushes, 0);
+    let left = |path: &str| store.exists(&key(path)).unwrap();
+    assert_eq!(["/a", "/c/2", "/d"].map(left), [Some(Kind::Value); 3]);
+    assert_eq!(["/b", "/c/1"].map(left), [None; 2]);
+    assert!(store.remove_range(..).unwrap());
+    assert_eq!((left("/a"), store.lumps().list().unwrap().len()), (None, 1), "lumps stay");
+    assert_eq!(store.verify().unwrap(), []);
+}

@@ -29,6 +29,9 @@ fn put_tells_what_is_new_and_delete_what_was_there() {
     assert_eq!(lumps.get(LumpId(0)).unwrap(), Some(vec![1; 3000]));
     let head = lumps.head(LumpId(0)).unwrap().unwrap();
     assert_eq!((head.size, head.last_modified), (3000, Timestamp(7)));
+    assert!(!lumps.put_modified(LumpId(0), b"old", Timestamp(3)).unwrap());
+    let head = lumps.head(LumpId(0)).unwrap().unwrap();
+    assert_eq!((head.size, head.last_modified), (3, Timestamp(3)));
     assert!(lumps.delete(LumpId(0)).unwrap());
     assert!(!lumps.delete(LumpId(0)).unwrap());
     assert_eq!(lumps.get(LumpId(0)).unwrap(), None);

@@ -22,6 +22,20 @@ fn a_table_has_a_row_for_each_kind_of_work_and_the_file_is_gone() {
 }
 
 #[test]
+fn the_picture_has_a_curve_for_each_kind_of_work_beside_the_table() {
+    let image = Image::missing();
+    let picture = image.beside("bench.svg");
+    let output = bench(image.path(), &["--count", "5", "--svg", picture.to_str().unwrap()]);
+    assert_eq!(String::from_utf8(succeeded(&output)).unwrap().lines().count(), 5);
+    let svg = fs::read_to_string(picture).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    assert_eq!(svg.matches("<polyline ").count(), 4);
+    for work in ["write", "read", "random-read", "mixed"] {
+        assert!(svg.contains(&format!(">{work}</text>")), "{work}");
+    }
+}
+
+#[test]
 fn json_is_an_object_a_line() {
     let image = Image::missing();
     let output = bench(image.path(), &["--count", "5", "--seed", "7", "--json"]);

@@ -151,3 +151,20 @@ fn the_image_may_lie_in_the_working_directory() {
     succeeded(&command.output().unwrap());
     assert_eq!(fs::metadata(image.beside("new.img")).unwrap().len(), 65536);
 }
+
+#[test]
+fn a_range_of_keys_is_removed_at_once_and_a_reversed_one_is_empty() {
+    let image = Image::with_store("1M");
+    for key in ["a", "b/1", "b/2", "b/3", "c"] {
+        image.ok("set", [key, "v"]);
+    }
+    assert_eq!(image.text("rm-range", ["z", "a"]), "nothing\n");
+    assert_eq!(image.text("rm-range", ["b/4", "c"]), "nothing\n");
+    // It goes through the middle of a dictionary, without its end.
+    assert_eq!(image.text("rm-range", ["a", "b/3"]), "deleted\n");
+    assert_eq!(image.text("ls", ["-R"]), "/b/\n/b/3\n/c\n");
+    assert_eq!(image.text("rm-range", ["/", "zzz"]), "deleted\n");
+    assert_eq!(image.text("ls", [""; 0]), "");
+    assert_eq!(image.ok("check", [""; 0]), b"");
+    assert!(image.fails(2, "rm-range", ["a"]).contains("<TO>"));
+}

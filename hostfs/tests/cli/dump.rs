@@ -66,10 +66,34 @@ fn the_text_is_as_it_is_documented() {
     let text = image.text("dump", [""; 0]);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[0], r#"{"dump":"nerite","version":1}"#);
-    assert_eq!(lines[1], r#"{"key":"net/host","value":"gateway"}"#);
-    assert_eq!(lines[2], r#"{"key64":"/w==","value64":"AP8="}"#);
+    assert_eq!(
+        lines[1],
+        r#"{"key":"net/host","time":"1970-01-01T00:00:00.000000001Z","value":"gateway"}"#
+    );
+    let row = r#"{"key64":"/w==","time":"1970-01-01T00:00:00.000000001Z","value64":"AP8="}"#;
+    assert_eq!(lines[2], row);
     assert!(lines[3].starts_with(r#"{"end":true,"rows":2,"sha256":""#), "{}", lines[3]);
     assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn times_come_back_of_keys_and_lumps_and_are_now_where_none_is_told() {
+    let image = Image::with_store("1M");
+    let rows = "{\"dump\":\"nerite\",\"version\":1}\n\
+        {\"key\":\"a\",\"time\":\"2001-02-03T04:05:06.000000007Z\",\"value\":\"1\"}\n\
+        {\"key\":\"b\",\"value\":\"2\"}\n\
+        {\"lump\":\"7\",\"time\":\"2001-02-03T04:05:06Z\",\"value\":\"3\"}\n\
+        {\"end\":true,\"rows\":3}";
+    succeeded(&with_input(&mut image.command("load", [""; 0]), rows.as_bytes()));
+    let listed = image.text("ls", ["-t"]);
+    let (first, second) = listed.split_once('\n').unwrap();
+    assert_eq!(first, "2001-02-03T04:05:06.000000007Z  /a");
+    assert!(second.starts_with("20") && !second.starts_with("2001-"), "{second}");
+    let dumped = image.text("dump", [""; 0]);
+    assert!(dumped.contains("\"time\":\"2001-02-03T04:05:06.000000000Z\",\"value\":\"3\""));
+    let copy = Image::with_store("2M");
+    succeeded(&with_input(&mut copy.command("load", [""; 0]), dumped.as_bytes()));
+    assert_eq!(copy.text("dump", [""; 0]), dumped);
 }
 
 #[test]

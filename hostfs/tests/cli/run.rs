@@ -114,7 +114,7 @@ pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static [&'static st
 }
 
 /// Those that only read, once `k` is a value.
-pub(crate) const READERS: [(&str, &[&str]); 13] = [
+pub(crate) const READERS: [(&str, &[&str]); 18] = [
     ("get", &["k"]),
     ("exists", &["k"]),
     ("size", &["k"]),
@@ -125,15 +125,21 @@ pub(crate) const READERS: [(&str, &[&str]); 13] = [
     ("stat", &[]),
     ("stat", &["k"]),
     ("info", &[]),
-    ("verify", &[]),
+    ("check", &[]),
+    ("verify", &["--json"]),
+    ("log", &[]),
+    ("log", &["--json", "--segment", "1"]),
+    ("map", &[]),
+    ("map", &["--json"]),
     ("dump", &[]),
     ("open", &["--read-only"]),
 ];
 
 /// Those that change the store, or may.
-pub(crate) const WRITERS: [(&str, &[&str]); 10] = [
+pub(crate) const WRITERS: [(&str, &[&str]); 11] = [
     ("set", &["k", "v"]),
     ("rm", &["k"]),
+    ("rm-range", &["a", "z"]),
     ("mv", &["k", "l"]),
     ("cp", &["k", "l"]),
     ("touch", &["k"]),

@@ -6,8 +6,11 @@
 //! 0 to 0x2E become one more; the rest stays. It is a bijection, so no byte needs an escape.
 
 use crate::error::Fault;
+use crate::escape::Escaped;
 use crate::key::Key;
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::ops::Bound;
@@ -57,6 +60,7 @@ pub(crate) const LEN_MAX: usize = 1 + Key::LEN_MAX;
 pub(crate) const RANGE_END_LEN_MAX: usize = LEN_MAX + 1;
 
 const SEPARATOR: u8 = 0;
+const AFTER_SEPARATOR: u8 = 1;
 
 const fn rotate(byte: u8) -> u8 {
     match byte {
@@ -306,6 +310,34 @@ pub(crate) fn is_range(from: &[u8], to: &[u8]) -> bool {
     let removable = from.first().filter(|keyspace| [PATHS, LUMPS, EXTENTS].contains(keyspace));
     let end = removable.and_then(|keyspace| keyspace.checked_add(1));
     bounded && from < to && end.is_some_and(|end| to <= &[end][..])
+}
+
+/// The path of the dictionary that these are the ends of, all that is below it.
+pub(crate) fn dictionary_of(from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
+    match (from, to) {
+        ([PATHS], [LUMPS]) => Some(Vec::new()),
+        ([PATHS, path @ .., SEPARATOR], [PATHS, same @ .., AFTER_SEPARATOR]) if path == same => {
+            Some(path.iter().map(|&byte| rotate_back(byte)).collect())
+        }
+        _ => None,
+    }
+}
+
+/// An end of a range, as people read it.
+pub(crate) fn shown(end: &[u8]) -> String {
+    match end {
+        [] => "the beginning".into(),
+        [PATHS, path @ ..] => {
+            let path: Vec<u8> = path.iter().map(|&byte| rotate_back(byte)).collect();
+            format!("/{}", Escaped(&path))
+        }
+        [LUMPS, ..] => {
+            let mut key = [0; LUMP_LEN];
+            key.iter_mut().zip(end).for_each(|(to, from)| *to = *from);
+            format!("lump 0x{:032x}", lump_of(&key).unwrap_or(0))
+        }
+        _ => "the end".into(),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::bytes::{Put, Reader};
 use super::check::check;
-use super::index_key;
+use super::index_key::{self, RANGE_END_LEN_MAX};
 use super::layout::Layout;
 use super::object::Object;
 use super::pointer::Pointer;
@@ -243,6 +243,35 @@ impl<'a> Record<'a> {
         }
         let len = covered.len().saturating_add(CHECK_LEN);
         Ok((Self { sequence, modified, replaced, operation }, len, stored))
+    }
+}
+
+/// What bytes that may be damaged say of the record that they begin with; nothing of it is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outline<'a> {
+    /// Bytes of the record. There may be fewer.
+    pub(crate) len: u64,
+    pub(crate) sequence: u64,
+    /// The key, if it is one.
+    pub(crate) key: Option<&'a [u8]>,
+}
+
+impl<'a> Outline<'a> {
+    /// `None` if they say what can't be.
+    pub(crate) fn of(bytes: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        reader.u32().ok()?;
+        let (kind, flags) = (reader.u8().ok()?, reader.u8().ok()?);
+        let key_len = usize::from(reader.u16().ok()?);
+        if !(SET..=PLACE).contains(&kind) || flags & !TIMED != 0 || key_len > RANGE_END_LEN_MAX {
+            return None;
+        }
+        let timed = flags & TIMED != 0;
+        let len = record_len(key_len, u64::from(reader.u32().ok()?), timed);
+        let sequence = reader.u64().ok()?;
+        let key_at = if timed { HEADER_LEN.saturating_add(TIME_LEN) } else { HEADER_LEN };
+        let key = bytes.get(key_at..).and_then(|rest| rest.get(..key_len));
+        Some(Self { len, sequence, key: key.filter(|key| index_key::check_key(key).is_ok()) })
     }
 }
 

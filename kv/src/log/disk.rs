@@ -28,6 +28,10 @@ impl<D: BlockDevice> Disk<D> {
         &self.geometry
     }
 
+    pub(crate) const fn device(&self) -> &D {
+        &self.device
+    }
+
     pub(crate) fn into_device(self) -> D {
         self.device
     }

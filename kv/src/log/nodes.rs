@@ -6,7 +6,7 @@ use super::outside::Outside;
 use crate::device::BlockDevice;
 use crate::error::{Corruption, Error, Fault, Part};
 use crate::format::layout::Layout;
-use crate::format::node::{Node, Pack};
+use crate::format::node::{self, Node, Pack};
 use crate::format::pointer::Pointer;
 use crate::format::superblock::Superblock;
 use crate::format::table::Table;
@@ -28,6 +28,27 @@ pub(crate) fn read_node<D: BlockDevice>(
     let mut bytes = vec![0; pointer.len as usize];
     disk.read(pointer.at, &mut bytes)?;
     Ok(Node::open(&bytes, pointer, birth, level).map_err(damaged)?)
+}
+
+/// Reads a node that may be damaged: one with a single wrong bit is mended, and what is wrong with it is
+/// told besides.
+pub(crate) fn read_or_mend_node<D: BlockDevice>(
+    disk: &Disk<D>,
+    layout: &Layout,
+    birth: u64,
+    pointer: Pointer,
+    level: u8,
+) -> Result<(Node, Option<Corruption>), Error> {
+    match read_node(disk, layout, birth, pointer, level) {
+        Err(Error::Corrupt(corruption)) if pointer.fits_blocks(layout, layout.node_len_max()) => {
+            let mut bytes = vec![0; pointer.len as usize];
+            disk.read(pointer.at, &mut bytes)?;
+            let mended = node::mend(&mut bytes, pointer.check);
+            let opened = Node::open(&bytes, pointer, birth, level).ok().filter(|_| mended);
+            opened.map(|node| (node, Some(corruption))).ok_or(Error::Corrupt(corruption))
+        }
+        told => told.map(|node| (node, None)),
+    }
 }
 
 /// Reads the table of the state in force, if it has one.

@@ -23,8 +23,9 @@ use crate::planted::{Bug, planted};
 use alloc::vec;
 use alloc::vec::Vec;
 
+/// What a segment is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Free,
     /// Nothing is needed of it, and the device has been told so; free when that is flushed.
     Discarded,
@@ -211,6 +212,11 @@ impl Segments {
     /// Live bytes of each segment.
     pub(crate) fn live(&self) -> impl Iterator<Item = u64> {
         self.table.iter().map(|segment| segment.live)
+    }
+
+    /// What each segment is used for, and its live bytes.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (State, u64)> {
+        self.table.iter().map(|segment| (segment.state, segment.live))
     }
 
     /// Segments that hold something.

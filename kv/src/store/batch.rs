@@ -11,6 +11,7 @@
 
 use super::Store;
 use super::object::{self, Gone, NewExtent};
+use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::UNFLUSHED_MAX;
@@ -45,7 +46,14 @@ use core::ops::Bound;
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Keys and their values; none is a removal.
-    operations: Vec<(Key, Option<Vec<u8>>)>,
+    operations: Vec<(Key, Option<Value>)>,
+}
+
+#[derive(Clone, Debug)]
+struct Value {
+    bytes: Vec<u8>,
+    /// If it is not that of the commit.
+    modified: Option<Timestamp>,
 }
 
 impl Batch {
@@ -60,7 +68,15 @@ impl Batch {
 
     /// As [`KvWrite::set`](crate::KvWrite::set).
     pub fn set(&mut self, key: &Key, value: &[u8]) {
-        self.operations.push((key.clone(), Some(value.into())));
+        let value = Value { bytes: value.into(), modified: None };
+        self.operations.push((key.clone(), Some(value)));
+    }
+
+    /// As [`set`](Self::set), with this as the time of the last change: for what comes from elsewhere
+    /// and has a time already.
+    pub fn set_modified(&mut self, key: &Key, value: &[u8], last_modified: Timestamp) {
+        let value = Value { bytes: value.into(), modified: Some(last_modified) };
+        self.operations.push((key.clone(), Some(value)));
     }
 
     /// As [`KvWrite::remove`](crate::KvWrite::remove).
@@ -82,8 +98,8 @@ impl Batch {
 }
 
 impl<D: BlockDevice> Store<D> {
-    /// Commits a batch: durable when this returns `Ok`, with one flush. All that it sets gets the same
-    /// time.
+    /// Commits a batch: durable when this returns `Ok`, with one flush. All that it sets without a time
+    /// gets the same one.
     ///
     /// # Errors
     /// What [`KvWrite::set`](crate::KvWrite::set) fails with, for any of the operations;
@@ -95,7 +111,7 @@ impl<D: BlockDevice> Store<D> {
         let mut staged = Staged::new(self);
         for (key, value) in &batch.operations {
             match value {
-                Some(value) => staged.set(&log, key, value)?,
+                Some(value) => staged.set(&log, key, (&value.bytes, value.modified))?,
                 None => staged.remove(key)?,
             }
         }
@@ -132,8 +148,8 @@ pub(super) struct Staged<'a, D> {
 
 /// A key that the batch changes.
 struct State<'a> {
-    /// None if it is removed.
-    value: Option<&'a [u8]>,
+    /// None if it is removed. With its time, if that is not the commit's.
+    value: Option<(&'a [u8], Option<Timestamp>)>,
     /// What the store holds for the key, if no removed dictionary hides it.
     old: Option<Entry>,
 }
@@ -169,7 +185,13 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
         self.keys.len().saturating_add(self.removed.len())
     }
 
-    pub(super) fn set(&mut self, log: &Log, key: &Key, value: &'a [u8]) -> Result<(), Error> {
+    /// Sets a value, with its time if that is not the commit's.
+    pub(super) fn set(
+        &mut self,
+        log: &Log,
+        key: &Key,
+        value: (&'a [u8], Option<Timestamp>),
+    ) -> Result<(), Error> {
         let path = IndexKey::path(key);
         let old = match self.find(key, &path)? {
             Standing::Value(old) => old,
@@ -177,7 +199,7 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
             Standing::Dictionary => return Err(Error::ValueExpected(key.clone())),
             Standing::BelowValue(above) => return Err(Error::DictionaryExpected(above)),
         };
-        log.check_value_len(value.len() as u64)?;
+        log.check_value_len(value.0.len() as u64)?;
         self.keys.entry(path).or_insert(State { value: None, old }).value = Some(value);
         Ok(())
     }
@@ -286,7 +308,7 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
     /// are no more of them than operations.
     fn objects(&self, id: u64) -> BTreeMap<&[u8], (Object, Vec<NewExtent<'a>>)> {
         let layout = &self.store.layout;
-        let values = self.keys.iter().filter_map(|(key, state)| Some((key, state.value?)));
+        let values = self.keys.iter().filter_map(|(key, state)| Some((key, state.value?.0)));
         let is_object = |value: &[u8]| value.len() as u64 > layout.record_value_len_max();
         let values = values.filter(|(_, value)| is_object(value));
         let objects = values.zip(id..).map(|((key, value), id)| {
@@ -308,13 +330,14 @@ impl<'a, D: BlockDevice> Staged<'a, D> {
         });
         let changes = self.keys.iter().map(|(key, state)| {
             let key = key.as_bytes();
-            let operation = match (state.value, objects.get(key)) {
+            let (value, modified) = state.value.unzip();
+            let operation = match (value, objects.get(key)) {
                 (_, Some((object, _))) => Operation::SetObject { key, object: *object },
                 (Some(value), None) => Operation::Set { key, value },
                 (None, None) => Operation::Remove { key },
             };
             let replaced = state.old.as_ref().map(|old| old.replaced(&self.store.layout, key));
-            Pending { operation, modified: None, replaced }
+            Pending { operation, modified: modified.flatten(), replaced }
         });
         let extents = objects.values().flat_map(|(_, extents)| extents).map(NewExtent::pending);
         removals.chain(gone.iter().map(Gone::pending)).chain(changes).chain(extents).collect()

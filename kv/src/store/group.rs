@@ -46,7 +46,7 @@ impl<D: BlockDevice> Store<D> {
     fn commit_all(&self, log: &mut Log, tickets: &[Arc<Ticket>]) -> Vec<Result<(), Error>> {
         let mut staged = Staged::new(self);
         let staging = tickets.iter().map(|ticket| match &ticket.request {
-            Request::Set { key, value } => staged.set(log, key, value),
+            Request::Set { key, value } => staged.set(log, key, (value, None)),
             Request::Remove { key } => staged.remove(key),
         });
         let results: Vec<_> = staging.collect();

@@ -93,9 +93,27 @@ impl<D: BlockDevice> LumpStore<'_, D> {
     /// [`Error::TooLarge`], [`Error::NoSpace`], [`Error::ReadOnly`], [`Error::Poisoned`],
     /// [`Error::Corrupt`], [`Error::Device`].
     pub fn put(self, id: LumpId, data: &[u8]) -> Result<bool, Error> {
+        self.put_with(id, data, None)
+    }
+
+    /// As [`put`](Self::put), with this as the time of the last change: for what comes from elsewhere
+    /// and has a time already.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn put_modified(
+        self,
+        id: LumpId,
+        data: &[u8],
+        last_modified: Timestamp,
+    ) -> Result<bool, Error> {
+        self.put_with(id, data, Some(last_modified))
+    }
+
+    fn put_with(self, id: LumpId, data: &[u8], modified: Option<Timestamp>) -> Result<bool, Error> {
         let key = IndexKey::lump(id.0);
         if data.len() > AT_ONCE_MAX {
-            let mut writer = Writer::new(self.0, Target::Lump(key));
+            let mut writer = Writer::new(self.0, Target::Lump(key), modified);
             writer.write(data)?;
             return writer.finish();
         }
@@ -103,7 +121,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
         log.check_value_len(data.len() as u64)?;
         let old = self.entry(&key)?;
         let is_new = old.is_none();
-        self.0.put(&mut log, &key, data, old, None)?;
+        self.0.put(&mut log, &key, data, old, modified)?;
         Ok(is_new)
     }
 
@@ -157,7 +175,7 @@ impl<D: BlockDevice> LumpStore<'_, D> {
     pub fn delete_range(self, range: impl RangeBounds<LumpId>) -> Result<bool, Error> {
         let mut log = self.0.writer()?;
         let (from, to) = bounds(&range);
-        if from < to { self.0.remove_range(&mut log, &from, &to) } else { Ok(false) }
+        if from < to { self.0.remove_between(&mut log, &from, &to) } else { Ok(false) }
     }
 
     /// All lumps, in numeric order. Memory grows with their number:

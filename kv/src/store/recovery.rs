@@ -113,11 +113,8 @@ fn check_index_open(superblock: &Superblock, segments: &Segments) -> Result<(), 
     Err(Corruption { part: Part::Table, at, fault: Fault::Field("use") }.into())
 }
 
-fn check_supported(
-    superblock: &Superblock,
-    geometry: &Geometry,
-    options: &OpenOptions,
-) -> Result<(), Error> {
+/// Whether this version, on this device, can read the store.
+pub(super) fn check_readable(superblock: &Superblock, geometry: &Geometry) -> Result<(), Error> {
     if superblock.flags.incompatible != 0 {
         return Err(Error::Unsupported("a store with features that this version does not know"));
     }
@@ -128,6 +125,15 @@ fn check_supported(
     if layout.block_len < geometry.block_size {
         return Err(Error::Unsupported("a store of smaller blocks than the device's"));
     }
+    Ok(())
+}
+
+fn check_supported(
+    superblock: &Superblock,
+    geometry: &Geometry,
+    options: &OpenOptions,
+) -> Result<(), Error> {
+    check_readable(superblock, geometry)?;
     if options.read_only {
         return Ok(());
     }

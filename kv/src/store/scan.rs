@@ -58,12 +58,17 @@ impl<D: BlockDevice> Store<D> {
     /// ```
     #[must_use]
     pub fn scan(&self, range: impl RangeBounds<Key>) -> Scan<'_, D> {
-        let Subtree { from, to } = Subtree::of(&Key::ROOT);
-        let bounds = [range.start_bound(), range.end_bound()].map(|at| at.map(IndexKey::path));
-        let (from, to) = index_key::bounds(bounds, (&from, &to));
+        let (from, to) = key_bounds(&range);
         let (chunk, key) = (Chunk::before(&from), Key::ROOT);
         Scan { store: self, chunk, to, key, fetched: None, ended: false }
     }
+}
+
+/// The index keys of a range: from the first on and below the second.
+pub(super) fn key_bounds(range: &impl RangeBounds<Key>) -> (Vec<u8>, Vec<u8>) {
+    let Subtree { from, to } = Subtree::of(&Key::ROOT);
+    let bounds = [range.start_bound(), range.end_bound()].map(|at| at.map(IndexKey::path));
+    index_key::bounds(bounds, (&from, &to))
 }
 
 impl<D: BlockDevice> Scan<'_, D> {

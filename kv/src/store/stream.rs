@@ -9,6 +9,7 @@
 
 use super::Store;
 use super::object::{self, Gone, NewExtent};
+use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
 use crate::format::index_key::{self, IndexKey};
@@ -42,6 +43,8 @@ pub(super) enum Target {
 pub struct Writer<'a, D: BlockDevice> {
     store: &'a Store<D>,
     target: Target,
+    /// `None`: the time of the commit.
+    modified: Option<Timestamp>,
     /// What has been committed.
     object: Option<Object>,
     /// What has not.
@@ -70,7 +73,7 @@ impl<D: BlockDevice> Store<D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_to(&self, key: &Key) -> Writer<'_, D> {
-        Writer::new(self, Target::Path(key.clone()))
+        Writer::new(self, Target::Path(key.clone()), None)
     }
 
     /// Bytes of a part, whole chunks.
@@ -134,8 +137,18 @@ impl<D: BlockDevice> Store<D> {
 }
 
 impl<'a, D: BlockDevice> Writer<'a, D> {
-    pub(super) const fn new(store: &'a Store<D>, target: Target) -> Self {
-        Self { store, target, object: None, rest: Vec::new(), failed: false }
+    pub(super) const fn new(
+        store: &'a Store<D>,
+        target: Target,
+        modified: Option<Timestamp>,
+    ) -> Self {
+        Self { store, target, modified, object: None, rest: Vec::new(), failed: false }
+    }
+
+    /// Gives the value this time of its last change, and not that of the commit: for what comes from
+    /// elsewhere and has a time already.
+    pub const fn set_modified(&mut self, last_modified: Timestamp) {
+        self.modified = Some(last_modified);
     }
 
     /// Adds bytes to the value. Now and then some are made durable.
@@ -189,7 +202,7 @@ impl<'a, D: BlockDevice> Writer<'a, D> {
         };
         let is_new = old.is_none();
         let Some(Object { id, size }) = self.object else {
-            return store.put(&mut log, &key, &self.rest, old, None).map(|()| is_new);
+            return store.put(&mut log, &key, &self.rest, old, self.modified).map(|()| is_new);
         };
         let chunk = store.layout.chunk_len();
         let extents = object::extents_of(id, &self.rest, size, chunk);
@@ -200,7 +213,7 @@ impl<'a, D: BlockDevice> Writer<'a, D> {
         let gone = Gone::of_entry(old.as_ref());
         let replaced = old.as_ref().map(|old| old.replaced(&store.layout, key.as_bytes()));
         let operation = Operation::SetObject { key: key.as_bytes(), object };
-        let set = Pending { operation, modified: None, replaced };
+        let set = Pending { operation, modified: self.modified, replaced };
         let gone = gone.as_ref().map(Gone::pending);
         let operations = removal.into_iter().chain(gone).chain([set]);
         let mut operations: Vec<_> =

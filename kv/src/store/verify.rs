@@ -102,7 +102,7 @@ impl<D: BlockDevice> Store<D> {
             Err(error) => return note(error, &mut census.findings),
         };
         let damaged = |fault| Corruption { part: Part::Node, at: pointer.at, fault };
-        if !is_in_order(&node, place) {
+        if !node.is_in_order(place.from, place.to) {
             // Each node in order has keys of its own: so none is passed twice, however many lead to it.
             tell(&mut census.findings, damaged(Fault::Field("order of keys")));
             return Ok(());
@@ -278,17 +278,6 @@ struct Place<'a> {
     level: u8,
     from: &'a [u8],
     to: Option<&'a [u8]>,
-}
-
-fn is_in_order(node: &Node, place: &Place<'_>) -> bool {
-    let mut last: Option<Vec<u8>> = None;
-    (0..node.len()).all(|cell| {
-        let key = node.key(cell);
-        let within = *key >= *place.from && place.to.is_none_or(|to| *key < *to);
-        let ascends = last.as_ref().is_none_or(|last| *last < key);
-        last = Some(key);
-        within && ascends
-    })
 }
 
 /// What is found while the tree is walked.

@@ -6,6 +6,7 @@ use super::apply::apply;
 use super::object::{Gone, NewObject};
 use super::queue::Request;
 use super::rename;
+use super::scan::key_bounds;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
@@ -20,11 +21,23 @@ use crate::planted::{Bug, planted};
 use crate::traits::KvWrite;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::RangeBounds;
 
 /// Bytes of the longest value that is written at once, with one flush: a commit is assembled in memory.
 pub(super) const AT_ONCE_MAX: usize = 4 << 20;
 
 impl<D: BlockDevice> Store<D> {
+    /// Removes every value whose key is in `range`, in one commit, and tells whether there were any. The
+    /// keys below a dictionary are one range; others may cut through dictionaries.
+    ///
+    /// # Errors
+    /// As [`KvWrite::remove`].
+    pub fn remove_range(&self, range: impl RangeBounds<Key>) -> Result<bool, Error> {
+        let mut log = self.writer()?;
+        let (from, to) = key_bounds(&range);
+        if from < to { self.remove_between(&mut log, &from, &to) } else { Ok(false) }
+    }
+
     /// The right to write: nobody else writes while it is held.
     pub(super) fn writer(&self) -> Result<Guard<'_, Log>, Error> {
         if self.read_only {
@@ -141,7 +154,7 @@ impl<D: BlockDevice> Store<D> {
             Found::Value(old) => self.remove_value(log, &IndexKey::path(key), &old),
             Found::Dictionary => {
                 let Subtree { from, to } = Subtree::of(key);
-                self.remove_range(log, &from, &to).map(|_| ())
+                self.remove_between(log, &from, &to).map(|_| ())
             }
             Found::BelowValue(_) | Found::Nothing => Ok(()),
         }
@@ -164,7 +177,7 @@ impl<D: BlockDevice> Store<D> {
     }
 
     /// Commits the removal of all keys from `from` on and below `to`, if there are any, and tells so.
-    pub(super) fn remove_range(
+    pub(super) fn remove_between(
         &self,
         log: &mut Log,
         from: &[u8],

@@ -1,5 +1,6 @@
 //! How the tool fails: one line on standard error, and an exit code that scripts can tell apart.
 
+use crate::color;
 use nerite::{DeviceErrorKind, Error};
 use nerite_hostfs::OpenError;
 use std::error::Error as StdError;
@@ -104,7 +105,9 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         if let Some(message) = &self.message {
             // If this fails there is nowhere left to say so; the exit code stays.
-            let _ = writeln!(io::stderr(), "nerite: {}", one_line(message));
+            let mut stderr = io::stderr();
+            let name = color::paint(color::is_on(&stderr), "1;31", "nerite:");
+            let _ = writeln!(stderr, "{name} {}", one_line(message));
         }
         ExitCode::from(self.code as u8)
     }

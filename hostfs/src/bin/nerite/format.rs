@@ -2,48 +2,34 @@
 //!
 //! ```text
 //! {"dump":"nerite","version":1}
-//! {"key":"net/host","value":"gateway"}
-//! {"key64":"/w==","value64":"AP8="}
+//! {"key":"net/host","time":"2026-01-02T03:04:05.000000006Z","value":"gateway"}
+//! {"key64":"/w==","time":"2026-01-02T03:04:05Z","value64":"AP8="}
 //! {"lump":"0x0000000000000000000000000000002a","value":"answer"}
 //! {"end":true,"rows":3,"sha256":"..."}
 //! ```
 //!
 //! Keys and values are text where they are UTF-8, and base64 where they are not. Keys come first, in
-//! key order, and then lumps, in that of their numbers; each once. The last line says how many there were, and, unless somebody wrote it by
-//! hand, the SHA-256 of all lines before it, ends of lines included. So a dump that was cut short or
-//! damaged is told from a whole one. Times are not in it: a store can't be told to take them.
+//! key order, and then lumps, in that of their numbers; each once. Times are those of the last change;
+//! without one, it is the time of loading. The last line says how many there were, and, unless somebody
+//! wrote it by hand, the SHA-256 of all lines before it, ends of lines included. So a dump that was cut
+//! short or damaged is told from a whole one.
 
-use crate::number;
+use crate::{number, time};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use nerite::{Key, LumpId};
+use nerite::{Key, LumpId, Name, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
 
 const VERSION: u32 = 1;
-
-/// What a value is called, in the order of a dump.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Name {
-    Key(Key),
-    Lump(LumpId),
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => key.fmt(f),
-            Self::Lump(id) => write!(f, "lump 0x{id}"),
-        }
-    }
-}
 
 /// A value and its name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) name: Name,
     pub(crate) value: Vec<u8>,
+    /// When it was last changed, if that is said.
+    pub(crate) time: Option<Timestamp>,
 }
 
 impl Row {
@@ -74,6 +60,8 @@ struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]
     lump: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value64: Option<String>,
@@ -102,19 +90,20 @@ impl Writer {
         self.hashed(line)
     }
 
-    pub(crate) fn key(&mut self, key: &Key, value: &[u8]) -> String {
+    pub(crate) fn key(&mut self, key: &Key, value: &[u8], time: Timestamp) -> String {
         let (key, key64) = text_or_base64(key.as_bytes());
-        self.row(Fields { key, key64, ..Fields::default() }, value)
+        self.row(Fields { key, key64, ..Fields::default() }, value, time)
     }
 
-    pub(crate) fn lump(&mut self, id: LumpId, value: &[u8]) -> String {
-        self.row(Fields { lump: Some(format!("0x{id}")), ..Fields::default() }, value)
+    pub(crate) fn lump(&mut self, id: LumpId, value: &[u8], time: Timestamp) -> String {
+        self.row(Fields { lump: Some(format!("0x{id}")), ..Fields::default() }, value, time)
     }
 
-    fn row(&mut self, fields: Fields, value: &[u8]) -> String {
+    fn row(&mut self, fields: Fields, value: &[u8], time: Timestamp) -> String {
         let (value, value64) = text_or_base64(value);
         self.rows += 1;
-        let line = json(&Fields { value, value64, ..fields });
+        let time = Some(time::shown(time));
+        let line = json(&Fields { time, value, value64, ..fields });
         self.hashed(line)
     }
 
@@ -140,6 +129,18 @@ fn text_or_base64(bytes: &[u8]) -> (Option<String>, Option<String>) {
         Ok(text) => (Some(text.to_owned()), None),
         Err(_) => (None, Some(STANDARD.encode(bytes))),
     }
+}
+
+/// Adds what a value is called to an object of JSON.
+pub(crate) fn name_fields(name: &Name, fields: &mut serde_json::Value) {
+    let (field, text) = match name {
+        Name::Lump(id) => ("lump", format!("0x{id}")),
+        Name::Key(key) => match text_or_base64(key.as_bytes()) {
+            (Some(text), _) => ("key", text),
+            (None, base64) => ("key64", base64.unwrap_or_default()),
+        },
+    };
+    fields[field] = text.into();
 }
 
 fn shown(hash: &Sha256) -> String {
@@ -200,6 +201,7 @@ impl Reader {
             None => Name::Key(key(bytes(fields.key, fields.key64, "key")?)?),
         };
         let value = bytes(fields.value, fields.value64, "value")?;
+        let time = fields.time.map(|text| time::parse(&text)).transpose()?;
         if let Some(last) = self.last.as_ref().filter(|last| **last >= name) {
             return Err(format!("{name} comes after {last}, out of order"));
         }
@@ -211,7 +213,7 @@ impl Reader {
         }
         self.last = Some(name.clone());
         self.rows += 1;
-        Ok(Row { name, value })
+        Ok(Row { name, value, time })
     }
 
     fn end(&mut self, line: &[u8]) -> Result<(), String> {
@@ -269,11 +271,13 @@ fn bytes(text: Option<String>, base64: Option<String>, what: &str) -> Result<Vec
 mod tests {
     use super::*;
 
+    const TIME: Timestamp = Timestamp(1_767_323_045_000_000_006);
+
     fn dump(rows: &[(&[u8], &[u8])]) -> String {
         let mut writer = Writer::default();
         let mut text = writer.head();
         for (key, value) in rows {
-            text += &writer.key(&Key::new(key).unwrap(), value);
+            text += &writer.key(&Key::new(key).unwrap(), value, TIME);
         }
         text + &writer.end()
     }
@@ -302,6 +306,7 @@ mod tests {
         assert_eq!(read.len(), rows.len());
         for (row, (key, value)) in read.iter().zip(rows) {
             assert_eq!((&row.name, &row.value[..]), (&Name::Key(Key::new(key).unwrap()), value));
+            assert_eq!(row.time, Some(TIME));
         }
         assert!(dump(&rows).is_ascii() || str::from_utf8(dump(&rows).as_bytes()).is_ok());
         assert_eq!(dump(&rows).lines().count(), rows.len() + 2, "a line for each");
@@ -327,8 +332,8 @@ mod tests {
     fn lumps_follow_the_keys() {
         let mut writer = Writer::default();
         let rows = [LumpId(0), LumpId(7), LumpId(u128::MAX)];
-        let mut text = writer.head() + &writer.key(&Key::new("z").unwrap(), b"1");
-        text.extend(rows.map(|id| writer.lump(id, b"\xff")));
+        let mut text = writer.head() + &writer.key(&Key::new("z").unwrap(), b"1", TIME);
+        text.extend(rows.map(|id| writer.lump(id, b"\xff", TIME)));
         text += &writer.end();
         let rows_read = read(text.as_bytes()).unwrap();
         let names: Vec<_> = rows_read.into_iter().map(|row| row.name).collect();
@@ -341,7 +346,8 @@ mod tests {
             let head = Writer::default().head();
             read(format!("{head}{rows}{{\"end\":true,\"rows\":{count}}}").as_bytes())
         };
-        assert_eq!(with("{\"key\":\"a\",\"value\":\"1\"}\n", 1).unwrap().len(), 1);
+        let rows = with("{\"key\":\"a\",\"value\":\"1\"}\n", 1).unwrap();
+        assert_eq!((rows.len(), rows[0].time), (1, None));
         for rows in [
             "{\"key\":\"a\",\"value\":\"1\"}\n{\"key\":\"a\",\"value\":\"1\"}\n",
             "{\"lump\":\"1\",\"value\":\"1\"}\n{\"key\":\"a\",\"value\":\"1\"}\n",
@@ -361,6 +367,7 @@ mod tests {
             "{\"key64\":\"?\",\"value\":\"1\"}\n",
             "{\"key\":\"a\",\"value\":\"1\",\"other\":1}\n",
             "{\"key\":\"a\",\"value\":1}\n",
+            "{\"key\":\"a\",\"time\":\"now\",\"value\":\"1\"}\n",
             "text\n",
         ] {
             assert!(with(row, 1).is_err(), "{row}");

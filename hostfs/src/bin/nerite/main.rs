@@ -5,11 +5,17 @@
 #![forbid(unsafe_code)]
 
 // From the bottom up; a module imports only what stands before it.
+mod color;
+
+mod verbose;
+
 mod failure;
 
 mod size;
 
 mod number;
+
+mod time;
 
 mod cli;
 
@@ -28,8 +34,14 @@ mod commands;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::parse().and_then(commands::run) {
+    match cli::parse().and_then(start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+fn start(arguments: cli::Cli) -> Result<(), failure::Failure> {
+    color::choose(arguments.color);
+    verbose::set(arguments.verbose);
+    commands::run(arguments.command)
 }

@@ -34,6 +34,9 @@ pub(crate) fn open_to_write(
     let store = open_store(image, device, false)?;
     let changed = change(&store);
     let closed = store.close().map_err(Failure::store(image));
+    if closed.is_ok() {
+        log::info!("{}: closed", image.display());
+    }
     // If both failed, the first is the cause.
     changed.and(closed.map(drop))
 }
@@ -45,7 +48,16 @@ pub(crate) fn open_store<D: BlockDevice>(
     read_only: bool,
 ) -> Result<Store<D>, Failure> {
     let options = OpenOptions::new(seed()?).for_host().read_only(read_only);
-    Store::open(device, SystemClock, options).map_err(Failure::store(image))
+    let store = Store::open(device, SystemClock, options).map_err(Failure::store(image))?;
+    log::info!(
+        "{}: opened {}, store {}, checkpoint {}, next frame {}",
+        image.display(),
+        if read_only { "to read" } else { "to write" },
+        store.info().uuid,
+        store.info().checkpoint,
+        store.stat().next_frame
+    );
+    Ok(store)
 }
 
 /// Random bits for a store that is made or opened.

@@ -16,7 +16,7 @@ mod view;
 
 pub(crate) use leaf::{LeafEntry, LeafValue};
 pub(crate) use pack::{Limits, Pack, separator};
-pub(crate) use view::{LEVEL_MAX, Node, first_key};
+pub(crate) use view::{LEVEL_MAX, Node, first_key, mend, stored_check};
 
 #[cfg(test)]
 mod tests;

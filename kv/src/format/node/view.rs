@@ -7,7 +7,7 @@
 use super::leaf::{LeafEntry, OBJECT, RECORD};
 use crate::error::Fault;
 use crate::format::bytes::Reader;
-use crate::format::check::check;
+use crate::format::check::{check, flipped_bit};
 use crate::format::index_key::RANGE_END_LEN_MAX;
 use crate::format::pointer::Pointer;
 use crate::planted::{Bug, planted};
@@ -52,6 +52,29 @@ pub(crate) fn first_key(bytes: &[u8], birth: u64, at: u64) -> Option<(u64, u8, V
     let suffix_len = usize::from(cell.u16().ok()?);
     let suffix = cell.take(suffix_len).ok().filter(|_| count > 0)?;
     Some((end as u64, level, [prefix, suffix].concat()))
+}
+
+/// The check that the node in `bytes` has, whether it fits or not.
+pub(crate) fn stored_check(bytes: &[u8]) -> Option<u32> {
+    let field = bytes.get(MAGIC.len()..CHECKED_FROM)?.first_chunk()?;
+    Some(u32::from_le_bytes(*field))
+}
+
+/// Makes the bytes those of the node that had this check, if it is one bit that is wrong with them; what
+/// stands before what the check covers may be anything. Tells whether the check fits then.
+///
+/// Something else that is wrong with a node of 4 KiB passes for one bit with a chance of 2⁻¹⁷.
+pub(crate) fn mend(bytes: &mut [u8], expected: u32) -> bool {
+    let Some((before, covered)) = bytes.split_at_mut_checked(CHECKED_FROM) else { return false };
+    before.copy_from_slice(&[MAGIC, expected.to_le_bytes()].concat());
+    if check(covered) == expected {
+        return true;
+    }
+    let Some(bit) = flipped_bit(covered, expected) else { return false };
+    if let Some(byte) = covered.get_mut(bit / 8) {
+        *byte ^= 1 << (bit % 8);
+    }
+    check(covered) == expected
 }
 
 /// A node, as it lies on the disk. A clone shares its bytes.
@@ -155,6 +178,18 @@ impl Node {
         let mut key = Vec::with_capacity(prefix.len().saturating_add(suffix.len()));
         self.put_key(index, &mut key);
         key
+    }
+
+    /// Whether the keys of its cells ascend, from `from` on and below `to`.
+    pub(crate) fn is_in_order(&self, from: &[u8], to: Option<&[u8]>) -> bool {
+        let mut last: Option<Vec<u8>> = None;
+        (0..self.len()).all(|cell| {
+            let key = self.key(cell);
+            let within = *key >= *from && to.is_none_or(|to| *key < *to);
+            let ascends = last.as_ref().is_none_or(|last| *last < key);
+            last = Some(key);
+            within && ascends
+        })
     }
 
     /// The cell of this key, or the one that it would come before.

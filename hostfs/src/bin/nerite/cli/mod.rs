@@ -5,10 +5,12 @@ pub(crate) mod lump;
 mod values;
 pub(crate) mod verbs;
 
+use crate::color::Color;
 use crate::failure::Failure;
 use crate::size;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use nerite::Uuid;
 use std::path::PathBuf;
 use values::Image;
@@ -25,6 +27,8 @@ Examples:
   nerite rm disk.img /tls                      remove /tls and all below it
   nerite dump disk.img > backup                all keys and values, as text
   nerite load new.img < backup                 and back
+  nerite check disk.img                        whether anything is damaged
+  nerite salvage disk.img new.img              what can be read, in a new one
   nerite open disk.img                         many commands, one by one
 
 Keys are paths of names, as /net/host. The leading / may be left out; / alone
@@ -45,20 +49,30 @@ Exit status:
      image is too small for a store
 A failure is one line on standard error.
 
-An image may be open in one writer (a guest, create, resize, set, rm, mv, cp,
-touch, allocate, load, gc, open), or in any number of readers (the others, and
-open --read-only): all others are refused at once. Readers write nothing to it.
-When a writer ends with 0, what it did is on stable storage.";
+An image may be open in one writer (a guest, create, resize, set, rm, rm-range,
+mv, cp, touch, allocate, load, gc, open), or in any number of readers (the
+others, and open --read-only): all others are refused at once. Readers write
+nothing to it. When a writer ends with 0, what it did is on stable storage.";
 
 /// Looks into Nerite stores on image files and block devices, and changes them.
 #[derive(Debug, Parser)]
 #[command(name = "nerite", version, after_help = AFTER_HELP, max_term_width = 80)]
 // Without a command it is a usage error, one line as all others are.
 #[command(disable_help_subcommand = true, arg_required_else_help = false)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
+    /// Tell what is opened and closed; -vv each flush too, -vvv each request
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = EVERYWHERE)]
+    pub(crate) verbose: u8,
+    /// Use colours: auto, which is on terminals only, always, or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(value_enum, hide_default_value = true, hide_possible_values = true)]
+    #[arg(help_heading = EVERYWHERE)]
+    pub(crate) color: Color,
 }
+
+const EVERYWHERE: &str = "Options of all commands";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -67,12 +81,26 @@ pub(crate) enum Command {
     Create(Create),
     /// Make an image longer, and its store with it
     Resize(Resize),
+    /// Save what can be read of a damaged image into a new one
+    Salvage(Salvage),
     #[command(flatten)]
     Verb(Verb),
     /// Open an image and work on it line by line, typed or piped
     Open(Open),
     /// Measure how fast this machine's disk takes and gives values
     Bench(Bench),
+    /// Print what makes a shell complete commands and flags
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        #[arg(value_enum, hide_possible_values = true)]
+        shell: Shell,
+    },
+    /// Write manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder, which is made if it is missing
+        folder: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -107,6 +135,22 @@ pub(crate) struct Resize {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Salvage {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// The new image, which must not be there yet
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// The size of the new image, with K, M, G or T if you like
+    /// [default: that of the damaged store]
+    #[arg(long, value_parser = size::parse, verbatim_doc_comment)]
+    pub(crate) size: Option<u64>,
+    /// Lines of JSON in place of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Open {
     #[command(flatten)]
     pub(crate) image: Image,
@@ -135,6 +179,9 @@ pub(crate) struct Bench {
     /// A line of JSON for each measurement, in place of the table
     #[arg(long)]
     pub(crate) json: bool,
+    /// Draw how long calls took, into this file, in place of what it holds
+    #[arg(long, value_name = "PICTURE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 /// Parses the arguments of this process. Prints help and the version, and ends the process, if they
@@ -142,9 +189,9 @@ pub(crate) struct Bench {
 ///
 /// # Errors
 /// A usage error, in one line.
-pub(crate) fn parse() -> Result<Command, Failure> {
+pub(crate) fn parse() -> Result<Cli, Failure> {
     match Cli::try_parse() {
-        Ok(cli) => Ok(cli.command),
+        Ok(cli) => Ok(cli),
         Err(error)
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
         {
@@ -154,6 +201,11 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         }
         Err(error) => Err(Failure::usage(in_one_line(&error, "nerite --help"))),
     }
+}
+
+/// All commands and flags there are.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
 }
 
 /// Without the usage that follows, and on one line: what is wrong, any tip, and where to see more.
@@ -171,7 +223,6 @@ fn in_one_line(error: &clap::Error, more: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn refused(args: &[&str]) -> String {
         in_one_line(&Cli::try_parse_from(args).unwrap_err(), "nerite --help")

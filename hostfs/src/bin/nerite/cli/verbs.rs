@@ -2,8 +2,8 @@
 //! session, which keeps it open.
 
 use super::lump::Lump;
-use super::values::{Image, key_parser, parse_time};
-use crate::size;
+use super::values::{Image, key_parser};
+use crate::{size, time};
 use clap::{Args, Subcommand};
 use nerite::{Key, Timestamp};
 use std::ffi::OsString;
@@ -29,6 +29,8 @@ pub(crate) enum Verb {
     Digest(OneKey),
     /// Remove a value, or a dictionary with everything below it
     Rm(Rm),
+    /// Remove all values of a range of keys, all at once
+    RmRange(RmRange),
     /// Move a value, or a dictionary with everything below it, all at once
     Mv(TwoKeys),
     /// Copy a value, or with -R a dictionary, all at once
@@ -53,8 +55,14 @@ pub(crate) enum Verb {
     /// Show what the store is: version, name, sizes
     #[command(visible_alias = "header")]
     Info(Image),
-    /// Read all that the store holds, and print what is wrong with it
-    Verify(Image),
+    /// Read all that the store holds, and print what is damaged and lost
+    #[command(visible_alias = "verify")]
+    Check(Check),
+    /// Show the log: frames and operations, from the tail or in a segment
+    #[command(visible_alias = "journal")]
+    Log(Log),
+    /// Draw a map of the segments: what they are used for, what is live
+    Map(Map),
     /// Free all the room that can be freed, now
     Gc(Image),
 }
@@ -69,6 +77,7 @@ impl Verb {
             Self::Ls(args) => &args.image,
             Self::Scan(args) => &args.image,
             Self::Rm(args) => &args.at.image,
+            Self::RmRange(args) => &args.image,
             Self::Mv(args) => &args.image,
             Self::Cp(args) => &args.keys.image,
             Self::Allocate(args) => &args.at.image,
@@ -76,7 +85,10 @@ impl Verb {
             Self::Dump(args) => &args.image,
             Self::Load(args) => &args.image,
             Self::Stat(args) => &args.image,
-            Self::Info(image) | Self::Verify(image) | Self::Gc(image) => image,
+            Self::Log(args) => &args.image,
+            Self::Map(args) => &args.image,
+            Self::Check(args) => &args.image,
+            Self::Info(image) | Self::Gc(image) => image,
         };
         &image.image
     }
@@ -87,6 +99,7 @@ impl Verb {
             Self::Lump { command } => command.writes(),
             Self::Set(_)
             | Self::Rm(_)
+            | Self::RmRange(_)
             | Self::Mv(_)
             | Self::Cp(_)
             | Self::Touch(_)
@@ -102,7 +115,9 @@ impl Verb {
             | Self::Dump(_)
             | Self::Stat(_)
             | Self::Info(_)
-            | Self::Verify(_) => false,
+            | Self::Log(_)
+            | Self::Map(_)
+            | Self::Check(_) => false,
         }
     }
 }
@@ -204,6 +219,18 @@ pub(crate) struct Rm {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct RmRange {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// The first key, which need not have a value
+    #[arg(value_parser = key_parser())]
+    pub(crate) from: Key,
+    /// The key behind the last one
+    #[arg(value_parser = key_parser())]
+    pub(crate) to: Key,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Cp {
     #[command(flatten)]
     pub(crate) keys: TwoKeys,
@@ -220,7 +247,7 @@ pub(crate) struct Allocate {
     #[arg(value_parser = size::parse)]
     pub(crate) size: u64,
     /// Its time, as 2026-01-02T03:04:05Z [default: now]
-    #[arg(long, value_parser = parse_time)]
+    #[arg(long, value_parser = time::parse)]
     pub(crate) time: Option<Timestamp>,
 }
 
@@ -248,4 +275,40 @@ pub(crate) struct Stat {
     /// A value or a dictionary [default: the whole store]
     #[arg(value_parser = key_parser())]
     pub(crate) key: Option<Key>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Log {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// From this operation on
+    #[arg(long, value_name = "NUMBER", default_value = "0", hide_default_value = true)]
+    pub(crate) from: u64,
+    /// All that is found in this segment, in use or not, in place of the tail
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) segment: Option<u32>,
+    /// A line of JSON for each
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Map {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// As a picture, into this file, in place of what it holds
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) svg: Option<PathBuf>,
+    /// A line of JSON for each segment
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// A line of JSON for each damaged place
+    #[arg(long)]
+    pub(crate) json: bool,
 }

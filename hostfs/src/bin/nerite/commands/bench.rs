@@ -1,5 +1,6 @@
 //! `bench`.
 
+use super::plot::{self, Curve};
 use crate::cli;
 use crate::failure::Failure;
 use crate::open::{Opened, open_store, seed};
@@ -49,10 +50,20 @@ pub(crate) fn bench(args: &cli::Bench) -> Result<(), Failure> {
     if !args.json {
         out.line(HEAD)?;
     }
+    let mut curves = Vec::new();
     for (work, name) in WORKS {
-        let measured = measure(&at, args, work, name)?;
+        let (measured, latencies) = measure(&at, args, work, name)?;
         out.line(if args.json { measured.json() } else { measured.row() })?;
         out.flush()?;
+        let micros = latencies.iter().map(|latency| latency.as_secs_f64() * 1e6).collect();
+        curves.push(Curve { name, micros });
+    }
+    if let Some(picture) = &args.svg {
+        let title =
+            format!("{} values of {} bytes, threads: {}", args.count, args.size, args.threads);
+        let mut picture = Out::file(picture, path)?;
+        picture.bytes(plot::drawn(&title, &curves).as_bytes())?;
+        picture.flush()?;
     }
     store.close().map_err(Failure::store(path)).map(drop)
 }
@@ -68,7 +79,7 @@ fn measure(
     args: &cli::Bench,
     work: Work,
     name: &'static str,
-) -> Result<Measured, Failure> {
+) -> Result<(Measured, Vec<Duration>), Failure> {
     let done = AtomicU64::new(0);
     let start = Instant::now();
     let told = thread::scope(|scope| {
@@ -96,7 +107,7 @@ fn measure(
     }
     let seconds = end.duration_since(start).as_secs_f64();
     latencies.sort_unstable();
-    Ok(Measured::new(args, name, seconds, &latencies))
+    Ok((Measured::new(args, name, seconds, &latencies), latencies))
 }
 
 struct Worker<'a> {
@@ -237,6 +248,7 @@ mod tests {
             threads: 1,
             seed: 1,
             json: false,
+            svg: None,
         };
         let latencies = [1, 2, 3, 9].map(Duration::from_micros);
         let measured = Measured::new(&args, "write", 2.0, &latencies);

@@ -1,4 +1,4 @@
-//! Commands on one key: `set`, `get`, `exists`, `size`, `digest`, `rm`, `touch` and `allocate`.
+//! Commands on one key: `set`, `get`, `exists`, `size`, `digest`, `rm`, `rm-range`, `touch` and `allocate`.
 
 use crate::cli::verbs as cli;
 use crate::failure::{Code, Failure};
@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -138,6 +139,14 @@ pub(crate) fn rm(at: &Opened<'_>, args: &cli::Rm) -> Result<(), Failure> {
         return Err(at.failed(Error::NotFound(key.clone())));
     }
     at.store.remove(key).map_err(|error| at.failed(error))
+}
+
+/// Removes the values of a range of keys; tells whether there were any.
+pub(crate) fn rm_range(at: &Opened<'_>, args: &cli::RmRange, out: &mut Out) -> Result<(), Failure> {
+    let range: (Bound<&Key>, Bound<&Key>) =
+        (Bound::Included(&args.from), Bound::Excluded(&args.to));
+    let removed = at.store.remove_range(range).map_err(|error| at.failed(error))?;
+    out.line(if removed { "deleted" } else { "nothing" })
 }
 
 /// Makes an empty value, or writes the one that is there again, which gives it the time of now.

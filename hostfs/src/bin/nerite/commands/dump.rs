@@ -17,15 +17,17 @@ pub(crate) fn dump(at: &Opened<'_>, args: &cli::Dump, out: &mut Out) -> Result<(
     to.bytes(writer.head().as_bytes())?;
     let mut scan = at.store.scan(..);
     while let Some(row) = scan.next().map_err(|error| at.failed(error))? {
-        to.bytes(writer.key(row.key, row.value).as_bytes())?;
+        to.bytes(writer.key(row.key, row.value, row.last_modified).as_bytes())?;
         rows += 1;
         progress.tell(|| format!("{rows} values"));
     }
     let mut lumps = Lumps::all(at);
     while let Some(id) = lumps.next()? {
         // There is no other writer, so it is still there.
+        let head = at.store.lumps().head(id).map_err(|error| at.failed(error))?;
+        let time = head.map(|head| head.last_modified).unwrap_or_default();
         let value = at.store.lumps().get(id).map_err(|error| at.failed(error))?;
-        to.bytes(writer.lump(id, &value.unwrap_or_default()).as_bytes())?;
+        to.bytes(writer.lump(id, &value.unwrap_or_default(), time).as_bytes())?;
         rows += 1;
         progress.tell(|| format!("{rows} values"));
     }

@@ -1,15 +1,16 @@
-//! `ls`, `stat` and `verify`.
+//! `ls` and `stat`.
 
 use crate::cli::verbs as cli;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::open::Opened;
 use crate::out::Out;
 use crate::size::Bytes;
+use crate::time::system_time;
 use humantime::Rfc3339Timestamp;
 use nerite::{Entry, Error, Key, Kind, KvRead, Store, Timestamp};
 use nerite_hostfs::FileDevice;
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// Entries fetched at once, so that memory does not grow with the dictionary.
 const PAGE_LEN: usize = 256;
@@ -113,19 +114,6 @@ fn figures(store: &Store<FileDevice>) -> Result<String, Error> {
     ))
 }
 
-/// Proves all that the store names, and prints what is wrong.
-pub(crate) fn verify(at: &Opened<'_>, out: &mut Out) -> Result<(), Failure> {
-    let findings = at.store.verify().map_err(|error| at.failed(error))?;
-    for finding in &findings {
-        out.line(finding)?;
-    }
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let message = format!("{}: damaged in {} place(s)", at.image.display(), findings.len());
-    Err(Failure::new(Code::Corrupt, message))
-}
-
 fn describe(store: &Store<FileDevice>, key: &Key) -> Result<String, Error> {
     let kind = store.exists(key)?.ok_or_else(|| Error::NotFound(key.clone()))?;
     let kind_name = match kind {
@@ -148,9 +136,4 @@ fn time_of(kind: Kind, time: Timestamp, format: fn(SystemTime) -> Rfc3339Timesta
         return "-".to_owned();
     }
     format(system_time(time)).to_string()
-}
-
-/// 64 bits of nanoseconds end in 2554, well within what `SystemTime` and RFC 3339 can hold.
-pub(super) fn system_time(time: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_nanos(time.0)
 }

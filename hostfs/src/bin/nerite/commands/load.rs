@@ -5,12 +5,12 @@
 
 use crate::cli::verbs as cli;
 use crate::failure::{Code, Failure};
-use crate::format::{Name, Reader, Row};
+use crate::format::{Reader, Row};
 use crate::open::Opened;
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::size::Bytes;
-use nerite::{Batch, Error, Key, Kind, KvRead, KvWrite, LumpId};
+use nerite::{Batch, Error, Key, Kind, KvRead, LumpId, Name, Timestamp};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
@@ -193,12 +193,15 @@ impl Loading<'_> {
         }
         let mut batch = Batch::new();
         for row in rows {
-            match &row.name {
+            match (&row.name, row.time) {
                 // It may be longer than a batch can be.
-                Name::Key(key) if rows.len() == 1 => return self.alone(key, &row.value),
-                Name::Key(key) => batch.set(key, &row.value),
+                (Name::Key(key), time) if rows.len() == 1 => {
+                    return self.alone(key, &row.value, time);
+                }
+                (Name::Key(key), Some(time)) => batch.set_modified(key, &row.value, time),
+                (Name::Key(key), None) => batch.set(key, &row.value),
                 // A batch can't have them, so each comes alone.
-                Name::Lump(id) => return self.lump(*id, &row.value),
+                (Name::Lump(id), time) => return self.lump(*id, &row.value, time),
             }
         }
         match self.at.store.write(&batch) {
@@ -216,15 +219,25 @@ impl Loading<'_> {
         }
     }
 
-    fn alone(&mut self, key: &Key, value: &[u8]) -> Result<(), Failure> {
-        self.at.store.set(key, value).map_err(|error| self.stopped(error))?;
+    fn alone(&mut self, key: &Key, value: &[u8], time: Option<Timestamp>) -> Result<(), Failure> {
+        let mut writer = self.at.store.write_to(key);
+        if let Some(time) = time {
+            writer.set_modified(time);
+        }
+        let written = writer.write(value).and_then(|()| writer.commit());
+        written.map_err(|error| self.stopped(error))?;
         self.done += 1;
         self.commits += 1;
         Ok(())
     }
 
-    fn lump(&mut self, id: LumpId, value: &[u8]) -> Result<(), Failure> {
-        self.at.store.lumps().put(id, value).map_err(|error| self.stopped(error))?;
+    fn lump(&mut self, id: LumpId, value: &[u8], time: Option<Timestamp>) -> Result<(), Failure> {
+        let lumps = self.at.store.lumps();
+        let put = match time {
+            Some(time) => lumps.put_modified(id, value, time),
+            None => lumps.put(id, value),
+        };
+        put.map_err(|error| self.stopped(error))?;
         self.done += 1;
         self.commits += 1;
         Ok(())

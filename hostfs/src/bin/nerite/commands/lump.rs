@@ -1,11 +1,11 @@
 //! `lump`: values under numbers.
 
 use super::data;
-use super::inspect::system_time;
 use crate::cli::lump::{self as cli, End, Lump};
 use crate::failure::{Code, Failure};
 use crate::open::Opened;
 use crate::out::Out;
+use crate::time;
 use nerite::{Info, LumpHead, LumpId};
 use std::ops::Bound;
 
@@ -72,8 +72,7 @@ fn told(out: &mut Out, is_new: bool) -> Result<(), Failure> {
 }
 
 fn head(out: &mut Out, head: LumpHead) -> Result<(), Failure> {
-    let time = humantime::format_rfc3339_nanos(system_time(head.last_modified));
-    out.line(format_args!("{}\t{time}", head.size))
+    out.line(format_args!("{}\t{}", head.size, time::shown(head.last_modified)))
 }
 
 fn found<T>(at: &Opened<'_>, one: &cli::OneLump, lump: Option<T>) -> Result<T, Failure> {

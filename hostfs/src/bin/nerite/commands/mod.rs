@@ -1,6 +1,7 @@
 //! What the commands do.
 
 mod bench;
+mod check;
 mod complete;
 mod copy;
 mod data;
@@ -8,7 +9,13 @@ mod dump;
 mod image;
 mod inspect;
 mod load;
+mod log;
+mod losses;
 mod lump;
+mod manual;
+mod map;
+mod plot;
+mod salvage;
 mod scan;
 mod session;
 mod verb;
@@ -27,8 +34,11 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(args) => image::create(&args),
         Command::Resize(args) => image::resize(&args),
+        Command::Salvage(args) => salvage::salvage(&args),
         Command::Open(args) => session::open(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::man(&folder),
         Command::Verb(command) => alone(&command),
     }
 }
@@ -57,6 +67,9 @@ fn alone(command: &Verb) -> Result<(), Failure> {
             let mut dump = load::source(args)?;
             open_to_write(image, |store| load::load(&Opened { image, store }, &mut dump, &mut out))
         }
+        // Of a store that can't be opened one wants to see most what these show.
+        Verb::Log(args) => log::of_image(args, &mut out),
+        Verb::Check(args) => check::of_image(args, &mut out),
         _ if command.writes() => {
             open_to_write(image, |store| verb::on(&Opened { image, store }, command, &mut out))
         }

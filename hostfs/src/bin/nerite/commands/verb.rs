@@ -1,6 +1,6 @@
 //! Which function does what on an open store.
 
-use super::{copy, data, dump, image, inspect, load, lump, scan};
+use super::{check, copy, data, dump, image, inspect, load, log, lump, map, scan};
 use crate::cli::verbs::{self as cli, Verb};
 use crate::failure::Failure;
 use crate::open::Opened;
@@ -20,6 +20,7 @@ pub(super) fn on(at: &Opened<'_>, verb: &Verb, out: &mut Out) -> Result<(), Fail
         Verb::Size(args) => data::size(at, &args.key, out),
         Verb::Digest(args) => data::digest(at, &args.key, out),
         Verb::Rm(args) => data::rm(at, args),
+        Verb::RmRange(args) => data::rm_range(at, args, out),
         Verb::Mv(args) => copy::mv(at, args),
         Verb::Cp(args) => copy::cp(at, args),
         Verb::Touch(args) => data::touch(at, &args.key),
@@ -30,7 +31,9 @@ pub(super) fn on(at: &Opened<'_>, verb: &Verb, out: &mut Out) -> Result<(), Fail
         Verb::Dump(args) => dump::dump(at, args, out),
         Verb::Load(args) => load::load(at, &mut load::source(args)?, out),
         Verb::Info(_) => image::info(at, out),
-        Verb::Verify(_) => inspect::verify(at, out),
+        Verb::Check(args) => check::check(at, args, out),
+        Verb::Log(args) => log::log(at, args, out),
+        Verb::Map(args) => map::map(at, args, out),
         Verb::Gc(_) => image::gc(at, out),
     }
 }
