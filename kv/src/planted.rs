@@ -65,10 +65,6 @@ pub enum Bug {
     ExtentMisplaced,
     /// The extents of an object stay when its key goes.
     ExtentsKept,
-    /// The extents of an object that was removed with its dictionary stay.
-    OrphansKept,
-    /// The extents of a dictionary's objects go when it is renamed.
-    OrphansOfRename,
 }
 
 #[cfg(not(planted))]
@@ -91,7 +87,7 @@ mod switch {
 
     impl Bug {
         /// All of them, with the names by which tests ask for them.
-        pub const ALL: [(&str, Self); 30] = [
+        pub const ALL: [(&str, Self); 28] = [
             ("unchained-frames", Self::UnchainedFrames),
             ("check-after-data", Self::CheckAfterData),
             ("tail-rewrite", Self::TailRewrite),
@@ -120,8 +116,6 @@ mod switch {
             ("extent-unproven", Self::ExtentUnproven),
             ("extent-misplaced", Self::ExtentMisplaced),
             ("extents-kept", Self::ExtentsKept),
-            ("orphans-kept", Self::OrphansKept),
-            ("orphans-of-rename", Self::OrphansOfRename),
         ];
     }
 

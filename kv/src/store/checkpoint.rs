@@ -21,7 +21,6 @@ use crate::format::object::Object;
 use crate::format::pointer::Pointer;
 use crate::index::{self, Budget, Delta, Frozen, Index, Merged, Work};
 use crate::log::{Log, NewNodes, Progress, Step};
-use crate::planted::{Bug, planted};
 use alloc::vec::Vec;
 
 /// Leaves that one change pays for while a round lasts: so a round of changes that each dirty a
@@ -110,7 +109,7 @@ impl<D: BlockDevice> Store<D> {
     ) -> Result<usize, Error> {
         let work = Work { delta: &frozen.delta, start: &frozen.merged_to, moved: &[] };
         let mut merged = self.merge(log, work, bytes, keep)?;
-        if !merged.orphans.is_empty() && !planted(Bug::OrphansKept) {
+        if !merged.orphans.is_empty() {
             self.remove_orphans(log, &merged.orphans, keep)?;
             // The commit may have taken the room that nodes were to have.
             merged = self.merge(log, work, bytes, keep)?;
