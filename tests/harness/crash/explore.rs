@@ -14,6 +14,10 @@ use std::collections::HashSet;
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
+/// When a workload has come to so many states, those that follow are judged, and no lives follow them:
+/// few workloads, of large values, would take the time of all others.
+const STATES_WITH_LIVES: usize = 40_000;
+
 /// Sectors that rot after each step, each alone: so many of those that the step has written, and so
 /// many of those that were written before.
 const ROTTEN: [usize; 2] = [4, 2];
@@ -189,7 +193,9 @@ impl Explorer<'_> {
 
     /// How many second lives such a state is worth.
     fn lives(&mut self, fates: &[Fate]) -> usize {
-        if is_in_order(fates) {
+        if self.seen.len() > STATES_WITH_LIVES {
+            0
+        } else if is_in_order(fates) {
             self.bounds.lives_in_order
         } else {
             usize::from(self.tears.random.one_in(self.bounds.lives_one_in))
