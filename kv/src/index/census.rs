@@ -36,7 +36,7 @@ impl Index {
         let frozen = self.frozen().map(|frozen| &*frozen.delta);
         let cuts = [Some(self.delta()), frozen].into_iter().flatten().flat_map(Delta::cuts);
         let mut ranges: Vec<_> = cuts.map(|(from, to)| (from.to_vec(), to.to_vec())).collect();
-        ranges.sort();
+        ranges.sort_unstable();
         ranges.dedup_by(|(from, to), (_, end)| {
             let touches = *from <= *end;
             if touches && *to > *end {

@@ -212,7 +212,7 @@ mod tests {
             0 => store.set(&key("/d"), b"2"),
             1 => store.set(&key("/d/x/y"), b"3"),
             2 => store.remove(&key("/nothing")),
-            3 => store.set(&key("/long"), &vec![0; 2 << 20]),
+            3 => store.set(&key("/long"), &vec![0; (1 << 20) - 100]),
             _ => store.set(&key("/same"), &[4]),
         };
         let (told, flushes) = queue_up((&device, &store), 8, call, Box::new(|| Ok(())));

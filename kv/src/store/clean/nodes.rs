@@ -38,7 +38,7 @@ impl<D: BlockDevice> Store<D> {
             victims.pass(log, place, behind, len - before);
             before = if behind < superblock.layout.segment_blocks { before } else { len };
         }
-        keys.sort();
+        keys.sort_unstable();
         // All nodes above those that are moved are written again: that must pay.
         let emptied = victims.emptied();
         let least = (self.layout.segment_len() / 2).min(emptied / 8);

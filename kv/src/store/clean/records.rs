@@ -54,7 +54,7 @@ impl<D: BlockDevice> Store<D> {
     fn clean_some_records(&self, log: &mut Log, (room, keep): (u64, u32)) -> Result<u64, Error> {
         let mut victims = self.victims(log, Kind::Records);
         let mut batch = self.gather(log, &mut victims, room)?;
-        batch.survivors.sort_by(|one, other| one.key.cmp(&other.key));
+        batch.survivors.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let lens: Vec<_> =
             batch.survivors.iter().map(|survivor| survivor.bytes.len() as u64).collect();
         let taken = log.survivors_len(&lens);
