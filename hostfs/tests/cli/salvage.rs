@@ -198,3 +198,25 @@ fn salvage_writes_over_nothing_and_leaves_nothing_half_done() {
     image.fails(2, "salvage", [""; 0]);
     assert!(image.bytes() == before);
 }
+
+/// Longer than any one commit.
+#[test]
+fn values_of_any_length_come_back_and_go_through_dumps() {
+    let image = Image::with_store("64M");
+    let value = noise(9 << 20);
+    let mut set = image.command("set", ["/large", "-"]);
+    assert!(with_input(&mut set, &value).status.success());
+    let (output, new) = salvage(&image, &[]);
+    assert!(output.status.success(), "{output:?}");
+    let get = |from: &Path| {
+        let mut get = std::process::Command::new(crate::run::TOOL);
+        get.arg("get").arg(from).arg("/large").output().unwrap().stdout
+    };
+    assert!(get(&new) == value, "salvaged");
+
+    let other = Image::with_store("64M");
+    let dump = other.beside("dump");
+    fs::write(&dump, image.command("dump", [""; 0]).output().unwrap().stdout).unwrap();
+    assert!(other.command("load", [&dump]).output().unwrap().status.success());
+    assert!(get(other.path()) == value, "loaded");
+}

@@ -141,10 +141,15 @@ impl Saving<'_> {
         }
     }
 
-    fn one(&mut self, row: &(Key, Vec<u8>, Timestamp)) -> Result<(), Failure> {
-        match self.write(std::slice::from_ref(row)) {
+    /// Of any length.
+    fn one(&mut self, (key, value, time): &(Key, Vec<u8>, Timestamp)) -> Result<(), Failure> {
+        let mut writer = self.store.write_to(key);
+        if *time != Timestamp(0) {
+            writer.set_modified(*time);
+        }
+        match writer.write(value).and_then(|()| writer.commit()) {
             Err(Error::DictionaryExpected(_) | Error::ValueExpected(_)) => {
-                self.left_out.push(Name::Key(row.0.clone()));
+                self.left_out.push(Name::Key(key.clone()));
                 Ok(())
             }
             told => told.map_err(Failure::store(self.to)),
