@@ -1,6 +1,6 @@
 #!/bin/bash
-# `make run` and `make hermit`: the host makes a disk and leaves a word on it, the guest boots with it, and the host
-# reads what the guest wrote.
+# `make run` and `make hermit`: the host makes a disk and leaves a word on it, the guest boots with it,
+# and the host reads what the guest wrote.
 #
 #     scripts/run.sh TOOL IMAGE MACHINE DISK [WORDS]
 set -euo pipefail

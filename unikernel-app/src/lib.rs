@@ -1,7 +1,8 @@
 //! What the bootable image does, as far as it needs no machine: the words of its command line, the
 //! application over the store, and arithmetic with times and memory ranges.
 //!
-//! The image itself is `main.rs` with `platform/`, or with `hermit.rs` on the Hermit kernel; `README.md` tells how to boot it.
+//! The image itself is `main.rs` with `platform/`, or with `hermit.rs` on the Hermit kernel; `README.md`
+//! tells how to boot it.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(

@@ -6,8 +6,8 @@
 //!
 //! Invariants:
 //! - A delta is frozen between commits, and all of it is durable.
-//! - A call of one operation takes one step at most, or does one unit of other upkeep, if there is room. Work is saved up until it makes a whole step,
-//!   so that most calls take none.
+//! - A call of one operation takes one step at most, or does one unit of other upkeep, if there is
+//!   room. Work is saved up until it makes a whole step, so that most calls take none.
 //! - If there is no room for a step, none is taken: the delta grows while the rest of the log is
 //!   filled, which bounds it.
 

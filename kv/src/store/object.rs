@@ -80,6 +80,32 @@ pub(super) fn extents_of(object: u64, bytes: &[u8], offset: u64, chunk: u32) -> 
     chunks.map(extent).collect()
 }
 
+/// A buffer that parts of a value come into, one behind the other.
+pub(super) struct Filled<'a> {
+    buf: &'a mut [u8],
+    len: usize,
+}
+
+impl<'a> Filled<'a> {
+    pub(super) const fn new(buf: &'a mut [u8]) -> Self {
+        Self { buf, len: 0 }
+    }
+
+    /// Adds bytes, if all of them fit.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let target = self.buf.get_mut(self.len..).and_then(|rest| rest.get_mut(..bytes.len()));
+        if let Some(target) = target {
+            target.copy_from_slice(bytes);
+            self.len = self.len.saturating_add(bytes.len());
+        }
+    }
+
+    /// How many bytes have come.
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+}
+
 impl<D: BlockDevice> Store<D> {
     /// Commits an object in place of `old`, with the extents that are new.
     pub(super) fn put_object(

@@ -3,6 +3,7 @@
 use super::Store;
 use super::digest::DictionaryDigest;
 use super::look::Walk;
+use super::object::Filled;
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
@@ -80,17 +81,11 @@ impl<D: BlockDevice> Store<D> {
             let entry = self.value(key)?;
             let Some(object) = entry.object() else { return Ok(None) };
             let bytes = offset..offset.saturating_add(buf.len() as u64);
-            let mut len = 0usize;
-            let mut each = |bytes: &[u8]| {
-                let target = buf.get_mut(len..).and_then(|rest| rest.get_mut(..bytes.len()));
-                if let Some(target) = target {
-                    target.copy_from_slice(bytes);
-                    len = len.saturating_add(bytes.len());
-                }
-            };
+            let mut filled = Filled::new(buf);
+            let mut each = |bytes: &[u8]| filled.add(bytes);
             let key = IndexKey::path(key);
             if self.read_object(key.as_bytes(), (&entry, object), bytes, &mut each)? {
-                return Ok(Some(len));
+                return Ok(Some(filled.len()));
             }
         }
     }

@@ -60,8 +60,7 @@ fn growth_of(operations: &[Pending<'_>]) -> u64 {
 impl<D: BlockDevice> Store<D> {
     /// Brings all changes into the tree and frees all the segments that can be freed, now and not when
     /// there is no room: for before a backup, or when nobody waits. The lock is let go between the units
-    /// of this work. Tells
-    /// how many bytes more are free.
+    /// of this work. Tells how many bytes more are free.
     ///
     /// # Errors
     /// [`Error::ReadOnly`], [`Error::Poisoned`], [`Error::Stolen`], [`Error::Corrupt`],

@@ -8,7 +8,7 @@
 //!   mount, by the first commit that goes through.
 
 use super::Store;
-use super::object::{self, Gone, NewExtent};
+use super::object::{self, Filled, Gone, NewExtent};
 use crate::clock::Timestamp;
 use crate::device::BlockDevice;
 use crate::error::Error;
@@ -311,14 +311,8 @@ impl<D: BlockDevice> Reader<'_, D> {
     /// [`Error::Device`].
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         let bytes = self.offset..self.offset.saturating_add(buf.len() as u64);
-        let mut len = 0usize;
-        let mut each = |bytes: &[u8]| {
-            let target = buf.get_mut(len..).and_then(|rest| rest.get_mut(..bytes.len()));
-            if let Some(target) = target {
-                target.copy_from_slice(bytes);
-                len = len.saturating_add(bytes.len());
-            }
-        };
+        let mut filled = Filled::new(buf);
+        let mut each = |bytes: &[u8]| filled.add(bytes);
         let same = if let Some(object) = self.entry.object() {
             let entry = (&self.entry, object);
             self.store.read_object(self.key.as_bytes(), entry, bytes, &mut each)?
@@ -331,6 +325,7 @@ impl<D: BlockDevice> Reader<'_, D> {
         if !same {
             return Err(Error::Changed);
         }
+        let len = filled.len();
         self.offset = self.offset.saturating_add(len as u64);
         Ok(len)
     }
