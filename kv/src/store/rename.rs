@@ -108,7 +108,8 @@ impl<D: BlockDevice> Store<D> {
         let values = values.collect::<Result<Vec<_>, _>>()?;
         // A range would take the objects with it.
         let alone = |copy: &&Copied| range.is_none() || copy.goes_alone();
-        let removals = copies.iter().filter(alone).map(|copy| self.copy_removal(copy));
+        let removals =
+            copies.iter().filter(alone).map(|copy| self.removal(&copy.from, &copy.entry));
         let sets = copies.iter().zip(&values).map(|(copy, value)| {
             let key = copy.to.as_bytes();
             let operation = match copy.entry.object() {
@@ -121,12 +122,6 @@ impl<D: BlockDevice> Store<D> {
         let gone = gone.as_ref().map(Gone::pending);
         let mut operations: Vec<_> = removals.chain(range).chain(gone).chain(sets).collect();
         self.commit(log, &mut operations, Purpose::Grow)
-    }
-
-    fn copy_removal<'a>(&self, Copied { from, entry, .. }: &'a Copied) -> Pending<'a> {
-        let operation = Operation::Remove { key: from.as_bytes() };
-        let replaced = Some(entry.replaced(&self.layout, from.as_bytes()));
-        Pending { operation, modified: None, replaced }
     }
 
     /// Everything below `source`, with its key below `target`, if a group of this store can hold it.

@@ -128,11 +128,7 @@ impl<D: BlockDevice> Store<D> {
     /// Takes the key of a pending object out.
     fn removal_of<'a>(&self, key: &'a IndexKey) -> Result<Option<Pending<'a>>, Error> {
         let entry = self.look(|index, pins| index.entry(key.as_bytes(), pins))?;
-        let operation = Operation::Remove { key: key.as_bytes() };
-        Ok(entry.map(|entry| {
-            let replaced = Some(entry.replaced(&self.layout, key.as_bytes()));
-            Pending { operation, modified: None, replaced }
-        }))
+        Ok(entry.map(|entry| self.removal(key, &entry)))
     }
 }
 

@@ -160,6 +160,13 @@ impl<D: BlockDevice> Store<D> {
         }
     }
 
+    /// The removal of a key that has this value.
+    pub(super) fn removal<'a>(&self, key: &'a IndexKey, old: &Entry) -> Pending<'a> {
+        let operation = Operation::Remove { key: key.as_bytes() };
+        let replaced = Some(old.replaced(&self.layout, key.as_bytes()));
+        Pending { operation, modified: None, replaced }
+    }
+
     /// Commits the removal of a key that has this value.
     pub(super) fn remove_value(
         &self,
@@ -168,9 +175,7 @@ impl<D: BlockDevice> Store<D> {
         old: &Entry,
     ) -> Result<(), Error> {
         let gone = Gone::of_entry(Some(old));
-        let operation = Operation::Remove { key: key.as_bytes() };
-        let replaced = Some(old.replaced(&self.layout, key.as_bytes()));
-        let removal = Pending { operation, modified: None, replaced };
+        let removal = self.removal(key, old);
         let mut operations: Vec<_> =
             [removal].into_iter().chain(gone.as_ref().map(Gone::pending)).collect();
         self.commit(log, &mut operations, Purpose::Change)
